@@ -1,0 +1,51 @@
+"""vqadata: visual question answering data, converted, cleaned and sharded, every row accounted for.
+
+The face of the library; everything is imported when it is first used::
+
+    from vqadata import clean, convert, open_shards, verify
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vqadata.cleaning import clean
+    from vqadata.conversion import OutputOptions, convert
+    from vqadata.errors import VqaDataError
+    from vqadata.figures import stats
+    from vqadata.record import Record
+    from vqadata.shards.reader import open_shards
+    from vqadata.shards.verify import verify
+    from vqadata.story import explain
+
+__all__ = [
+    "OutputOptions",
+    "Record",
+    "VqaDataError",
+    "clean",
+    "convert",
+    "explain",
+    "open_shards",
+    "stats",
+    "verify",
+]
+
+_HOMES = {
+    "OutputOptions": "vqadata.conversion",
+    "Record": "vqadata.record",
+    "VqaDataError": "vqadata.errors",
+    "clean": "vqadata.cleaning",
+    "convert": "vqadata.conversion",
+    "explain": "vqadata.story",
+    "open_shards": "vqadata.shards.reader",
+    "stats": "vqadata.figures",
+    "verify": "vqadata.shards.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vqadata' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

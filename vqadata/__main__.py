@@ -1,0 +1,5 @@
+"""``python -m vqadata`` is the ``vqadata`` program."""
+
+from vqadata.cli import main
+
+main()

@@ -1,0 +1,49 @@
+"""Runs a click program the way both of ours behave: one line for an error, and an exit status."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from vqadata.errors import EXIT_BAD_INPUT, VqaDataError
+
+EXIT_INTERRUPTED = 130
+
+
+def run_program(program: click.Group) -> None:
+    """Run ``program`` and leave the process with its exit status.
+
+    Bad input and wrong options give one line on standard error and status 2; an interrupt gives
+    status 130. Everything else is a defect, and its traceback is shown.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.addLevelName(logging.WARNING, "warning")
+    try:
+        status = program.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        status = EXIT_BAD_INPUT
+    except click.ClickException as error:
+        click.echo(_usage_line(error), err=True)
+        status = EXIT_BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing that looks complete was left", err=True)
+        status = EXIT_INTERRUPTED
+    except VqaDataError as error:
+        click.echo(f"error: {error}", err=True)
+        status = EXIT_BAD_INPUT
+    except BrokenPipeError:
+        # The reader of a pipe went away (vqadata ledger DIR | head): not an error.
+        sys.stderr.close()
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _usage_line(error: click.ClickException) -> str:
+    """The message of click on one line, with the way to the help of the command that failed."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else ""
+    return f"error: {message}. See: {path} --help" if path else f"error: {message}."

@@ -1,0 +1,213 @@
+"""Command-line options made from the described fields of a pydantic model.
+
+An option is declared once, as a field: its name is the flag and the YAML key, its description the
+help, its type the check, its default the default. The command lines know no option of their own
+where a model has one. pydantic is imported when a command's options are asked for, so that
+``--help`` of the program answers in a blink.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
+
+import click
+
+from vqadata.errors import OptionError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic.fields import FieldInfo
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Model = TypeVar("Model", bound="BaseModel")
+Models: TypeAlias = "Sequence[tuple[str, type[BaseModel]]]"
+
+
+def model_options(model: type[BaseModel], prefix: str = "") -> list[click.Parameter]:
+    """One click parameter for each field of ``model``.
+
+    A field whose ``json_schema_extra`` holds ``{"argument": True}`` becomes a positional argument,
+    ``{"short": "-o"}`` adds a short flag, ``{"metavar": "DIR"}`` names the value. Options that are
+    not given reach the command as ``None`` (lists as ``()``), so that :func:`build` can tell them
+    from given ones.
+
+    Args:
+        model: The model.
+        prefix: Put before every field's name, with an underscore.
+    """
+    start = f"{prefix}_" if prefix else ""
+    return [_parameter(start + name, field) for name, field in model.model_fields.items()]
+
+
+def model_flags(model: type[BaseModel]) -> Callable[[Command], Command]:
+    """Decorate a click command function with the options of ``model``."""
+
+    def decorate(command: Command) -> Command:
+        for parameter in reversed(model_options(model)):
+            # click's own decorators collect parameters in this attribute.
+            command.__dict__.setdefault("__click_params__", []).append(parameter)
+        return command
+
+    return decorate
+
+
+class ModelCommand(click.Command):
+    """A click command that asks for the options of its models only when it is parsed or explained.
+
+    Args:
+        models: Gives the models, each with the prefix of its options.
+    """
+
+    def __init__(self, *args: Any, models: Callable[[], Models], **kwargs: Any) -> None:
+        """Keep the models for later."""
+        super().__init__(*args, **kwargs)
+        self._models: Callable[[], Models] | None = models
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The declared parameters, and those of the models."""
+        if self._models is not None:
+            for prefix, model in self._models():
+                self.params += model_options(model, prefix)
+            self._models = None
+        return super().get_params(ctx)
+
+
+def build(
+    model: type[Model],
+    given: Mapping[str, Any],
+    config: Path | None = None,
+    section: str = "",
+    prefix: str = "",
+) -> Model:
+    """Make ``model`` from a YAML file and flags; flags win.
+
+    Args:
+        model: The model to build.
+        given: Values from the command line, by option name. ``None`` and ``()`` mean "not given".
+        config: A YAML mapping of field names to values, or ``None``.
+        section: The key of ``config`` that holds the mapping; empty for the whole file.
+        prefix: The prefix that the options had in :func:`model_options`.
+
+    Raises:
+        OptionError: A key is unknown, a value is missing or of the wrong kind.
+    """
+    from pydantic import ValidationError
+
+    start = f"{prefix}_" if prefix else ""
+    values = dict(_read_section(config, section)) if config else {}
+    values |= {
+        name: list(value) if isinstance(value, tuple) else value
+        for name in model.model_fields
+        if (value := given.get(start + name)) is not None and value != ()
+    }
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _first_fault(error, model, start, config) from None
+
+
+def flag_of(name: str) -> str:
+    """The flag of a field: ``answer_policy`` is ``--answer-policy``."""
+    return "--" + name.replace("_", "-")
+
+
+def _parameter(name: str, field: FieldInfo) -> click.Parameter:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    kind, many = _click_type(field.annotation)
+    metavar = str(extra["metavar"]) if "metavar" in extra else None
+    if extra.get("argument"):
+        return click.Argument(
+            [name], type=kind, required=False, nargs=-1 if many else 1, metavar=metavar
+        )
+    names = [name, flag_of(name)]
+    if kind is click.BOOL:
+        names[1] += f"/--no-{flag_of(name)[2:]}"
+    if "short" in extra:
+        names.append(str(extra["short"]))
+    return click.Option(
+        names,
+        type=None if kind is click.BOOL else kind,
+        default=None,
+        multiple=many,
+        help=_help(field),
+        metavar=metavar,
+    )
+
+
+def _help(field: FieldInfo) -> str:
+    if field.is_required():
+        return f"{field.description}  [required]"
+    if field.default_factory is not None or field.default in (None, (), [], ""):
+        return field.description or ""
+    shown = field.default
+    if isinstance(shown, bool):
+        shown = "yes" if shown else "no"
+    return f"{field.description}  [default: {shown}]"
+
+
+def _click_type(annotation: Any) -> tuple[Any, bool]:
+    """The click type of an annotation, and whether the option may be given several times."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        inner = [part for part in args if part is not type(None)]
+        return _click_type(inner[0])
+    if origin in (list, tuple):
+        return _click_type(args[0])[0], True
+    if origin is Literal:
+        return click.Choice([str(choice) for choice in args]), False
+    if annotation is bool:
+        return click.BOOL, False
+    if isinstance(annotation, type) and issubclass(annotation, Path):
+        return click.Path(path_type=Path), False
+    if annotation in (int, float):
+        return annotation, False
+    return click.STRING, False
+
+
+def _read_section(config: Path, section: str) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        document = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(
+            str(config), f"cannot be read: {error.strerror}", "a YAML file", "Check --config."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise OptionError(str(config), f"not YAML: {problem}", "a mapping of options") from None
+    part = document.get(section) if section and isinstance(document, dict) else document
+    if part is None:
+        return {}
+    if not isinstance(part, dict):
+        raise OptionError(str(config), f"found {type(part).__name__}", "a mapping of options")
+    return part
+
+
+def _first_fault(
+    error: ValidationError, model: type[BaseModel], start: str, config: Path | None
+) -> OptionError:
+    """Say the first fault in the words of the command line."""
+    fault = error.errors(include_url=False)[0]
+    name = str(fault["loc"][0]) if fault["loc"] else ""
+    where = _shown_name(name, model, start, config)
+    if fault["type"] == "missing":
+        return OptionError(where, "not given", "a value", f"Pass {where}; see --help.")
+    if fault["type"] == "extra_forbidden":
+        known = ", ".join(model.model_fields)
+        return OptionError(where, "no such option", f"one of {known}", "Check the spelling.")
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return OptionError(where, f"found {fault['input']!r}", message, "See --help.")
+
+
+def _shown_name(name: str, model: type[BaseModel], start: str, config: Path | None) -> str:
+    field = model.model_fields.get(name)
+    extra = field.json_schema_extra if field else None
+    if isinstance(extra, dict) and extra.get("argument"):
+        return name.upper()
+    if config is not None:
+        return f"{config}: {name or 'options'}"
+    return flag_of(start + name) if name else "options"

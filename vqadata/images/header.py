@@ -1,0 +1,69 @@
+"""What a picture's header says, read without decoding a pixel.
+
+The pixel budget is checked here, so that a decompression bomb is refused before any memory is
+spent on it. Formats are those Pillow opens: see its handbook, "Image file formats".
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import NamedTuple
+
+MAX_PIXELS = 178_956_970
+"""Largest picture that is opened, in pixels: twice Pillow's warning limit, its error limit."""
+
+
+class Header(NamedTuple):
+    """Facts of one picture file."""
+
+    width: int
+    """Pixels, as stored (before EXIF orientation)."""
+    height: int
+    """Pixels, as stored."""
+    format: str
+    """Pillow's name of the format: JPEG, PNG ..."""
+    mode: str
+    """Pillow's pixel mode: RGB, L, I;16, CMYK ..."""
+
+
+class BadPicture(Exception):  # noqa: N818 - a fact about a file, judged by whoever asked
+    """A picture that cannot be opened: ``code`` is the reason, ``detail`` what was found."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        """Keep the reason code and the finding apart."""
+        self.code = code
+        self.detail = detail
+        super().__init__(f"{code}: {detail}")
+
+
+def read_header(data: bytes) -> Header:
+    """Read the header of an encoded picture.
+
+    Raises:
+        BadPicture: ``zero-bytes``, ``not-a-picture``, or ``too-many-pixels`` when width x height is
+            over :data:`MAX_PIXELS`.
+    """
+    from PIL import Image
+
+    if not data:
+        raise BadPicture("zero-bytes", "0 bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as picture:
+                width, height = picture.size
+                header = Header(width, height, picture.format or "", picture.mode)
+    except Image.DecompressionBombError as error:
+        raise BadPicture("too-many-pixels", str(error)) from None
+    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on hostile bytes
+        raise BadPicture("not-a-picture", f"{_first_bytes(data)} ({error})") from None
+    if width * height > MAX_PIXELS:
+        raise BadPicture("too-many-pixels", f"{width} x {height} pixels")
+    return header
+
+
+def _first_bytes(data: bytes) -> str:
+    if not data.strip(b"\0"):
+        return f"{len(data)} NUL bytes"
+    return f"{len(data)} bytes that begin with {data[:16]!r}"

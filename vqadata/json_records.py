@@ -1,0 +1,219 @@
+"""The records of a JSON file, each with its number and its own bytes.
+
+The fast path lets msgspec cut the whole document into raw records. When the document is not valid
+JSON, an exact scanner walks it record by record, so that one bad record costs only itself and a
+truncated file is known to the byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from vqadata.errors import VqaDataError
+from vqadata.inputs import read_input
+
+_TOKEN = re.compile(rb'["{}\[\]]')
+_STRING_END = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*')
+_BETWEEN = re.compile(rb"[\s,]*")
+
+
+class RawRecord(NamedTuple):
+    """One record as it stands in the file."""
+
+    number: int
+    """Number of the record in the file, from 0."""
+    path: str
+    """Its JSON path: ``annotations[12]``, or ``[12]`` in a top-level list."""
+    raw: bytes
+    """Its JSON text."""
+
+
+class RecordList(NamedTuple):
+    """The records of one file."""
+
+    key: str
+    """The top-level key that holds them; empty for a top-level list."""
+    records: list[RawRecord]
+    """In file order."""
+    header: dict[str, object]
+    """The other top-level values; empty where the document is damaged."""
+
+
+class _Break(NamedTuple):
+    """Where a damaged document stops making sense."""
+
+    offset: int
+    what: str
+
+
+def read_records(path: Path, keys: tuple[str, ...], keep_whole: bool = False) -> RecordList:
+    """Read the list of records of a JSON file (plain or gzip).
+
+    Args:
+        path: The file.
+        keys: Top-level keys that may hold the list, in order of preference. A top-level list is
+            always accepted. With no keys, the only top-level list of objects is taken.
+        keep_whole: Accept a truncated file: give the whole records before the break.
+
+    Raises:
+        VqaDataError: There is no such list, or the file is truncated or damaged between records.
+    """
+    data = read_input(path)
+    try:
+        found = _decoded(path, data, keys)
+    except (msgspec.DecodeError, RecursionError):
+        found = _scanned(path, data, keys, keep_whole)
+    return found
+
+
+def read_lines(path: Path, keep_whole: bool = False) -> RecordList:
+    """Read a JSON-lines file: one record a line, empty lines skipped.
+
+    Raises:
+        VqaDataError: The last line breaks off (and ``keep_whole`` is not set).
+    """
+    data = read_input(path)
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    if lines and not data.endswith(b"\n") and not _is_json(lines[-1]):
+        if not keep_whole:
+            offset = len(data) - len(lines[-1])
+            raise _broken(path, _Break(offset, "the last line breaks off"), len(lines) - 1)
+        lines.pop()
+    return RecordList("", [RawRecord(i, f"[{i}]", line) for i, line in enumerate(lines)], {})
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _decoded(path: Path, data: bytes, keys: tuple[str, ...]) -> RecordList:
+    if data.lstrip()[:1] == b"[":
+        return _numbered("", msgspec.json.decode(data, type=list[msgspec.Raw]), {})
+    members = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    key = _choose_key(
+        path, keys, {k: bytes(raw).lstrip()[:1] == b"[" for k, raw in members.items()}
+    )
+    raws = msgspec.json.decode(members.pop(key), type=list[msgspec.Raw])
+    header = {name: msgspec.json.decode(raw) for name, raw in members.items()}
+    return _numbered(key, raws, header)
+
+
+def _numbered(key: str, raws: list[msgspec.Raw], header: dict[str, object]) -> RecordList:
+    records = [RawRecord(i, f"{key}[{i}]", bytes(raw)) for i, raw in enumerate(raws)]
+    return RecordList(key, records, header)
+
+
+def _choose_key(path: Path, keys: tuple[str, ...], is_list: dict[str, bool]) -> str:
+    """The key that holds the records, of the top-level keys that hold lists."""
+    lists = [key for key, yes in is_list.items() if yes]
+    fitting = [key for key in keys if key in lists] if keys else lists
+    if not keys and len(lists) > 1:
+        raise VqaDataError(
+            str(path), f"several lists: {', '.join(lists)}", "one list of records",
+            "Name it with --records KEY.",
+        )  # fmt: skip
+    if not fitting:
+        expected = f"a list, or a key {' or '.join(keys) or 'with a list'}"
+        shown = ", ".join(sorted(is_list)) or "nothing"
+        raise VqaDataError(
+            str(path), f"top-level keys: {shown}", expected, "Check which file is which."
+        )
+    return fitting[0]
+
+
+def _scanned(path: Path, data: bytes, keys: tuple[str, ...], keep_whole: bool) -> RecordList:
+    """Cut a damaged document; what cannot be cut is an error unless ``keep_whole``."""
+    key, start = _list_start(path, data, keys)
+    slices: list[bytes] = []
+    broken = _cut(data, start, slices.append)
+    records = [RawRecord(i, f"{key}[{i}]", raw) for i, raw in enumerate(slices)]
+    if broken is not None and not keep_whole:
+        raise _broken(path, broken, len(records))
+    return RecordList(key, records, {})
+
+
+def _broken(path: Path, broken: _Break, whole: int) -> VqaDataError:
+    return VqaDataError(
+        f"{path}: byte {broken.offset}", broken.what, "the end of the list",
+        f"{whole} records before it are whole: add --keep-whole-records to convert those.",
+    )  # fmt: skip
+
+
+def _list_start(path: Path, data: bytes, keys: tuple[str, ...]) -> tuple[str, int]:
+    """The key of the record list and the offset after its ``[``."""
+    start = len(data) - len(data.lstrip())
+    if data[start : start + 1] == b"[":
+        return "", start + 1
+    if data[start : start + 1] != b"{":
+        raise VqaDataError(
+            f"{path}: byte {start}", f"{data[start : start + 20]!r}", "JSON, a list or an object",
+            "Check that the file is what its name says.",
+        )  # fmt: skip
+    lists = dict(_top_level_lists(data, start + 1))
+    key = _choose_key(path, keys, dict.fromkeys(lists, True))
+    return key, lists[key]
+
+
+def _top_level_lists(data: bytes, position: int) -> Iterator[tuple[str, int]]:
+    """Keys of a top-level object whose values are lists, with the offset after each ``[``."""
+    while key := _KEY.match(data, _skip(data, position)):
+        position = key.end()
+        if data[position : position + 1] == b"[":
+            yield key[1].decode("utf-8", "replace"), position + 1
+        end = _value_end(data, position)
+        if end is None:
+            return
+        position = end
+
+
+def _cut(data: bytes, position: int, take: Callable[[bytes], None]) -> _Break | None:
+    """Hand every whole element of the list at ``position`` to ``take``; say where it breaks."""
+    while True:
+        position = _skip(data, position)
+        if position >= len(data):
+            return _Break(len(data), "the file ends inside the list of records")
+        if data[position : position + 1] == b"]":
+            return None
+        end = _value_end(data, position)
+        if end is None:
+            return _Break(position, "the file ends inside this record")
+        if end == position:
+            return _Break(position, f"found {data[position : position + 20]!r} between records")
+        take(data[position:end])
+        position = end
+
+
+def _skip(data: bytes, position: int) -> int:
+    match = _BETWEEN.match(data, position)
+    return match.end() if match else position
+
+
+def _value_end(data: bytes, position: int) -> int | None:
+    """The offset after the JSON value at ``position``; ``None`` if the data ends inside it."""
+    first = data[position : position + 1]
+    if first not in (b"{", b"[", b'"'):
+        match = re.compile(rb"[^\s,\]}]*").match(data, position)
+        return match.end() if match else position
+    depth = 0
+    while token := _TOKEN.search(data, position):
+        position = token.end()
+        if token[0] == b'"':
+            string = _STRING_END.match(data, position)
+            if string is None:
+                return None
+            position = string.end()
+        else:
+            depth += 1 if token[0] in b"{[" else -1
+        if depth == 0:
+            return position
+    return None

@@ -1,0 +1,98 @@
+"""The options and the reading that every source in the official VQA layout shares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field, field_validator
+
+from vqadata.inputs import ledger_names
+from vqadata.json_records import read_records
+from vqadata.layouts.vqa_json import Files, Mapping, join
+from vqadata.ledger import Ledger
+from vqadata.record import to_batches
+from vqadata.steps import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SUBSET = re.compile(r"(?P<part>train|val|test)(?:-dev|-std)?(?P<year>20\d\d)")
+
+
+class VqaSource(Source):
+    """A questions and an annotations file, about COCO pictures unless a name says otherwise."""
+
+    questions: Path = Field(description="Questions file, plain or gzip.")
+    annotations: Path | None = Field(
+        None, description="Annotations file, plain or gzip; leave it out for test splits."
+    )
+    subset: str | None = Field(
+        None,
+        description="COCO subset that the pictures are named after, such as val2014; by default "
+        "what the questions file says (data_subtype).",
+    )
+    image_name: str | None = Field(
+        None,
+        description="Picture name as a template, such as {image_id}.jpg or VizWiz_{image_id}.png; "
+        "by default the COCO name.",
+    )
+
+    @field_validator("image_name")
+    @classmethod
+    def _is_template(cls, template: str | None) -> str | None:
+        if template is not None:
+            try:
+                template.format(image_id="0")
+            except (KeyError, IndexError, ValueError, AttributeError) as error:
+                raise ValueError(f"a template with {{image_id}} ({error!r})") from None
+        return template
+
+    def input_files(self) -> list[Path]:
+        """The questions, and the annotations if there are any."""
+        return [self.questions] + ([self.annotations] if self.annotations else [])
+
+    def batches(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+        """Join the two files; see :class:`~vqadata.steps.Source`."""
+        files = self._files()
+        subset = self.subset or str(files.questions.header.get("data_subtype") or "")
+        mapping = Mapping(
+            source=self.step_name(),
+            policy=self.answer_policy,
+            drop_unanswered=self.unanswered == "drop",
+            split=self.split,
+            licence=self.licence,
+            image_path=lambda image_id: picture_name(image_id, subset, self.image_name),
+        )
+        yield from to_batches(join(files, mapping, ledger))
+
+    def _files(self) -> Files:
+        names = ledger_names(self.input_files())
+        questions = read_records(self.questions, ("questions",), self.keep_whole_records)
+        if self.annotations is None:
+            return Files(questions, names[self.questions], None, None)
+        annotations = read_records(self.annotations, ("annotations",), self.keep_whole_records)
+        return Files(questions, names[self.questions], annotations, names[self.annotations])
+
+
+def picture_name(image_id: int | str, subset: str, template: str | None) -> str:
+    """The file name of a picture.
+
+    >>> picture_name(42, "val2014", None)
+    'COCO_val2014_000000000042.jpg'
+    >>> picture_name(42, "", None)
+    '000000000042.jpg'
+    >>> picture_name("003a8ae2ef43b901", "TextVQA-validation", None)
+    '003a8ae2ef43b901.jpg'
+    >>> picture_name(7, "", "VizWiz_{image_id}.png")
+    'VizWiz_7.png'
+    """
+    if template is not None:
+        return template.format(image_id=image_id)
+    if isinstance(image_id, str):
+        return image_id if "." in image_id else f"{image_id}.jpg"
+    coco = _SUBSET.fullmatch(subset)
+    scheme = f"COCO_{coco['part']}{coco['year']}_" if coco and coco["year"] != "2017" else ""
+    return f"{scheme}{image_id:012d}.jpg"

@@ -1,0 +1,179 @@
+"""Turns results into text for a terminal: plain, aligned, and readable in a log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from vqadata.errors import EXIT_UNBALANCED
+from vqadata.figures import Spread, Stats
+from vqadata.ledger import LedgerEntry
+from vqadata.shards.manifest import BalanceEntry, Manifest
+from vqadata.shards.verify import Verification
+from vqadata.story import Story
+
+CELL = 60
+"""Longest text shown for one answer, path or finding."""
+
+
+def account(manifest: Manifest, out: Path) -> str:
+    """The balance of a finished folder, a line a file, and what a person should know next."""
+    rows: list[tuple[str, ...]] = [("input file", "seen", "kept", "dropped", "quarantined")]
+    rows += [_balance_row(entry) for entry in manifest.balance]
+    lines = table(rows)
+    lines += [f"  {text}" for entry in manifest.balance for text in _reasons(entry)]
+    if manifest.flags:
+        see = f"vqadata ledger {out} --action flagged"
+        lines.append(f"kept with a remark: {_counts(manifest.flags)}; see them with: {see}")
+    if manifest.quarantined:
+        rows_in = counted(manifest.quarantined, "row")
+        see = f"vqadata ledger {out} --action quarantined"
+        lines.append(f"{rows_in} in quarantine; see them with: {see}")
+    if not manifest.questions:
+        lines.append("warning: no row was kept" + _missing_hint(manifest))
+    size = (
+        f"{counted(manifest.questions, 'question')} on {counted(manifest.pictures, 'picture')} in "
+        f"{counted(len(manifest.shards), 'shard')}"
+    )
+    lines.append(f"{out}: {size}; the account adds up")
+    return "\n".join(lines)
+
+
+def exit_status(manifest: Manifest, strict: bool) -> int:
+    """0 if all adds up and, when ``strict``, nothing is in quarantine."""
+    return EXIT_UNBALANCED if not manifest.adds_up or (strict and manifest.quarantined) else 0
+
+
+def verification(outcome: Verification, folder: Path) -> str:
+    """What was proven, and what does not hold."""
+    lines = [f"checked: {line}" for line in outcome.checked]
+    lines += [f"PROBLEM: {line}" for line in outcome.problems]
+    verdict = counted(len(outcome.problems), "problem") if outcome.problems else "verified"
+    return "\n".join([*lines, f"{folder}: {verdict}, manifest digest {outcome.digest}"])
+
+
+def story(told: Story) -> str:
+    """The way of one row, as sentences."""
+    lines = [f"question {told.question_id}"]
+    origins = [row.record["origin"] for row in told.kept]
+    places = {(o["source"], o["file"], o["index"]) for o in origins}
+    lines += [f"  from {file}, record {index}, by source {source}" for source, file, index in
+              sorted(places)]  # fmt: skip
+    for entry in told.entries:
+        lines.append(f"  {entry.step}: {entry.action}, {entry.reason}{_evidence(entry)}")
+    for row in told.kept:
+        lines.append(f"  kept: {row.shard}, picture row {row.picture_row}")
+        lines += [f"    {name}: {row.record[name]}" for name in ("image_path", "text", "answer")]
+    if not told.kept:
+        lines.append("  not in the shards")
+    lines.append("  steps: " + " → ".join(f"{step.step} {step.name}" for step in told.steps))
+    return "\n".join(lines)
+
+
+def story_json(told: Story) -> str:
+    """The way of one row, as JSON."""
+    document = {
+        "question_id": told.question_id,
+        "steps": [step.model_dump() for step in told.steps],
+        "kept": [row._asdict() for row in told.kept],
+        "ledger": [entry.model_dump() for entry in told.entries],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False)
+
+
+def entries(chosen: Iterable[LedgerEntry], limit: int | None, as_json: bool) -> Iterator[str]:
+    """One line an entry; how many were left out is said."""
+    hidden = 0
+    for number, entry in enumerate(chosen):
+        if limit is not None and number >= limit:
+            hidden += 1
+        elif as_json:
+            yield json.dumps(entry.model_dump(), ensure_ascii=False)
+        else:
+            who = f" question {entry.question_id}" if entry.question_id is not None else ""
+            place = f"{entry.file}: record {entry.index}{who}"
+            yield f"{place}: {entry.action}, {entry.reason}{_evidence(entry)}"
+    if hidden:
+        yield f"{hidden:,} more not shown; use --all"
+
+
+def figures(numbers: Stats) -> str:
+    """The figures of a data set, a line each."""
+    lines = [
+        f"questions          {numbers.questions:,} on {counted(numbers.pictures, 'picture')}",
+        f"splits             {_counts(numbers.splits)}",
+        f"answered           {numbers.answered:,}, {numbers.distinct_answers:,} distinct answers",
+        f"top answers        {_counts(numbers.top_answers)}",
+        f"answer types       {_counts(numbers.answer_types)}",
+        f"question types     {_counts(numbers.question_types)}",
+        f"licences           {_counts(numbers.licences)}",
+        f"words a question   {_spread(numbers.question_words)}",
+        f"words an answer    {_spread(numbers.answer_words)}",
+        f"questions/picture  {_spread(numbers.questions_a_picture)}",
+        f"picture width      {_spread(numbers.picture_width)} pixels",
+        f"picture height     {_spread(numbers.picture_height)} pixels",
+        f"unreadable         {counted(numbers.unreadable_pictures, 'picture')}",
+    ]
+    agreement = "-" if numbers.agreement is None else f"{numbers.agreement:.1%}"
+    return "\n".join([*lines, f"agreement          {agreement}"])
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 row``, ``2,000 rows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows as aligned lines: the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def _balance_row(entry: BalanceEntry) -> tuple[str, ...]:
+    numbers = (entry.seen, entry.kept, sum(entry.dropped.values()))
+    return (entry.file, *(f"{n:,}" for n in (*numbers, sum(entry.quarantined.values()))))
+
+
+def _reasons(entry: BalanceEntry) -> Iterator[str]:
+    for action, reasons in (("dropped", entry.dropped), ("quarantined", entry.quarantined)):
+        for reason, count in reasons.items():
+            yield f"{entry.file}: {count:,} {action}, {reason}"
+
+
+def _missing_hint(manifest: Manifest) -> str:
+    if not any("missing-picture" in entry.dropped for entry in manifest.balance):
+        return ""
+    return (
+        ": the pictures were not found. Pass --image-root, or convert the text alone with "
+        "--missing-pictures keep"
+    )
+
+
+def _evidence(entry: LedgerEntry) -> str:
+    said = f", at {entry.path}" if entry.path else ""
+    if entry.found is not None:
+        said += f": found {_short(entry.found)}"
+    if entry.expected is not None:
+        said += f", expected {_short(entry.expected)}"
+    return said + (f" ({entry.evidence})" if entry.evidence else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= CELL * 2 else text[: CELL * 2] + "…"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name or 'no name'} {count:,}" for name, count in counts.items()) or "-"
+
+
+def _spread(spread: Spread | None) -> str:
+    if spread is None:
+        return "-"
+    return f"{spread.least:g} to {spread.most:g}, median {spread.median:g}"

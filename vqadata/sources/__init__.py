@@ -1,0 +1,1 @@
+"""One data set layout a file; the folder is the list (see :mod:`vqadata.discover`)."""

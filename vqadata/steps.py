@@ -1,0 +1,122 @@
+"""The kinds of step: a source reads, a cleaner judges. Options are described pydantic fields.
+
+A step's file name is its name everywhere: ``sources/coco_vqa.py`` is ``vqadata convert coco-vqa``,
+``fixtures/coco_vqa/`` and ``schemas/sources/coco-vqa.schema.json``. A step imports no other step.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vqadata.answers import AnswerPolicy
+from vqadata.ledger import Ledger, Rejection
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Step(BaseModel, ABC):
+    """Something that is found in a folder, has options, and does one thing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def step_name(cls) -> str:
+        """The name of the step: its file's name with dashes."""
+        return cls.__module__.rpartition(".")[2].replace("_", "-")
+
+
+class Source(Step):
+    """Reads the files of one data set layout and yields canonical records.
+
+    A source reads and maps; it judges neither pictures nor answers. What it cannot map it reports
+    to the ledger, with its place in the file.
+    """
+
+    example: ClassVar[str]
+    """A command line that uses the source, shown in its help."""
+
+    image_root: list[Path] = Field(
+        default_factory=list,
+        description="Folder to look for pictures in; may be given several times. "
+        "Without it: the folder of the question file, and its subfolder images.",
+        json_schema_extra={"metavar": "DIR"},
+    )
+    split: str | None = Field(
+        None, description="Split name of all rows; by default what the files say."
+    )
+    licence: str | None = Field(
+        None, description="Licence of all rows; by default what the files say."
+    )
+    answer_policy: AnswerPolicy = Field(
+        "majority",
+        description="How the training answer is chosen from several. Ties of majority go to the "
+        "answer that comes first in the source.",
+    )
+    unanswered: Literal["drop", "keep"] = Field(
+        "drop",
+        description="What to do with a question that has no answer although answers were given. "
+        "Files without any answers (test splits) are always kept.",
+    )
+    missing_pictures: Literal["drop", "keep"] = Field(
+        "drop",
+        description="What to do with a question whose picture is not there. keep converts the "
+        "text alone; such rows cannot be trained on.",
+    )
+    keep_whole_records: bool = Field(
+        False, description="Accept a truncated file: keep the records before the break."
+    )
+
+    @abstractmethod
+    def input_files(self) -> list[Path]:
+        """The files that :meth:`batches` will read, for the manifest's digests."""
+
+    @abstractmethod
+    def batches(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+        """Yield the records that could be mapped, in source order, as canonical Arrow batches.
+
+        Every record of every input file is counted in ``ledger`` as seen, and is either yielded or
+        noted there.
+
+        Raises:
+            VqaDataError: A file cannot be used at all.
+        """
+
+    def picture_roots(self) -> list[Path]:
+        """The folders in which pictures are looked up, in order."""
+        return self.image_root or [file.parent for file in self.input_files()[:1]]
+
+
+class Verdict(NamedTuple):
+    """What a cleaner says of one picture row, or of one question in it."""
+
+    row: int
+    """Picture row in the batch, from 0."""
+    question: int | None
+    """Question in that row, from 0; ``None`` for the picture, that is for all its questions."""
+    action: Literal["drop", "flag"]
+    why: Rejection
+
+
+class Cleaner(Step):
+    """Judges picture rows; sees every row once, in shard order, and may remember what it saw."""
+
+    order: ClassVar[int] = 50
+    """Place among the cleaners: lower ones judge first, and later ones see only what they left."""
+
+    def fresh(self) -> Self:
+        """A copy with the same options that has seen nothing yet."""
+        return self.model_validate(self.model_dump())
+
+    @abstractmethod
+    def judge(self, batch: pa.RecordBatch) -> Iterator[Verdict]:
+        """Yield a verdict for everything in ``batch`` that is not simply to be kept.
+
+        Args:
+            batch: Picture rows in the schema of :func:`vqadata.shards.schema.shard_schema`.
+        """
