@@ -111,7 +111,8 @@ def _explain(path: str, message: str) -> Rejection:
         place = path + (missing["at"] or "")
         return Rejection(MISSING_FIELD, place, "nothing", f"the field {missing['field']!r}")
     if length := _LENGTH.match(message):
-        found, expected = f"a list of {length['found']}", f"a list of {length['expected']}"
+        words = length["expected"].replace("length ", "")
+        found, expected = f"a list of {length['found']}", f"a list of {words}"
         return Rejection(WRONG_TYPE, path, found, expected)
     return Rejection(WRONG_TYPE, path, message, "a record of the layout")
 
