@@ -7,11 +7,15 @@ spent on it. Formats are those Pillow opens: see its handbook, "Image file forma
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from typing import NamedTuple
 
 MAX_PIXELS = 178_956_970
 """Largest picture that is opened, in pixels: twice Pillow's warning limit, its error limit."""
+
+PNG_SIZE_END = 24
+"""Offset after width and height in a PNG: signature 8, chunk length 4, IHDR 4, sizes 8 (RFC 2083)."""
 
 
 class Header(NamedTuple):
@@ -48,6 +52,7 @@ def read_header(data: bytes) -> Header:
 
     if not data:
         raise BadPicture("zero-bytes", "0 bytes")
+    _refuse_bomb(*_png_size(data))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -58,9 +63,24 @@ def read_header(data: bytes) -> Header:
         raise BadPicture("too-many-pixels", str(error)) from None
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on hostile bytes
         raise BadPicture("not-a-picture", f"{_first_bytes(data)} ({error})") from None
+    _refuse_bomb(width, height)
+    return header
+
+
+def _refuse_bomb(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise BadPicture("too-many-pixels", f"{width} x {height} pixels")
-    return header
+
+
+def _png_size(data: bytes) -> tuple[int, int]:
+    """The size a PNG promises, 0 x 0 for other bytes.
+
+    Pillow wants more than the header chunk before it tells a PNG's size; a bomb may have no more.
+    """
+    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= PNG_SIZE_END:
+        width, height = struct.unpack(">II", data[PNG_SIZE_END - 8 : PNG_SIZE_END])
+        return width, height
+    return 0, 0
 
 
 def _first_bytes(data: bytes) -> str:
