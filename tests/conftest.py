@@ -1,4 +1,4 @@
-"""Fixtures shared by the tests: small data sets written on the spot, and the real files if there."""
+"""Fixtures of the tests: small data sets written on the spot, and the real files if there."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ MAX_PIXELS = 178_956_970
 """Largest picture that is opened, in pixels: twice Pillow's warning limit, its error limit."""
 
 PNG_SIZE_END = 24
-"""Offset after width and height in a PNG: signature 8, chunk length 4, IHDR 4, sizes 8 (RFC 2083)."""
+"""Offset after the sizes of a PNG: signature 8, chunk length 4, IHDR 4, sizes 8 (RFC 2083)."""
 
 
 class Header(NamedTuple):

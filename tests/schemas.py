@@ -1,0 +1,36 @@
+"""The published JSON Schemas; ``python -m tests.schemas`` rewrites them from the models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from vqadata.ledger import LedgerEntry
+from vqadata.record import Record
+from vqadata.shards.manifest import Manifest
+
+FOLDER = Path(__file__).parent.parent / "schemas"
+
+PUBLISHED: dict[str, type[BaseModel]] = {
+    "record": Record,
+    "ledger-entry": LedgerEntry,
+    "manifest": Manifest,
+}
+
+
+def text_of(name: str) -> str:
+    """The schema as it stands in the file."""
+    schema = PUBLISHED[name].model_json_schema()
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    for name in PUBLISHED:
+        (FOLDER / f"{name}.schema.json").write_text(text_of(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
