@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from vqadata.ledger import LedgerEntry
 from vqadata.record import Record
 from vqadata.shards.manifest import Manifest
+from vqatrain.config import EvalConfig, TrainConfig
+from vqatrain.evaluation import Scores
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 
@@ -17,6 +19,9 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "record": Record,
     "ledger-entry": LedgerEntry,
     "manifest": Manifest,
+    "train-config": TrainConfig,
+    "eval-config": EvalConfig,
+    "scores": Scores,
 }
 
 

@@ -1,4 +1,4 @@
-"""One definition of the record: pydantic, Arrow and JSON Schema agree, and no schema is an orphan."""
+"""One definition of the record: pydantic, Arrow and JSON Schema agree; no schema is an orphan."""
 
 from __future__ import annotations
 

@@ -226,6 +226,35 @@ def ledger(
         click.echo(line)
 
 
+@program.group(name="map")
+def field_map() -> None:
+    """Field maps: which field of a custom file is which.
+
+    \b
+    Example:
+      vqadata map suggest data.json > map.yaml
+    """  # noqa: D301
+
+
+@field_map.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def suggest(file: Path) -> int:
+    """Propose a field map for a custom file; say what is sure and what is not.
+
+    Exits with status 1 if a field that is needed could not be told.
+
+    \b
+    Example:
+      vqadata map suggest data.json > map.yaml
+      vqadata convert custom data.json --map map.yaml -o shards
+    """  # noqa: D301
+    from vqadata.suggest import suggest_map
+
+    suggestion = suggest_map(file)
+    click.echo(suggestion.to_yaml())
+    return 0 if suggestion.is_complete else 1
+
+
 def main() -> None:
     """Entry point of the ``vqadata`` program."""
     run_program(program)

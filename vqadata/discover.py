@@ -1,7 +1,7 @@
-"""The folder is the list: steps are found, not registered.
+"""The folder is the list: sources, cleaners, model families and metrics are found, not registered.
 
-A module of ``vqadata.sources`` or ``vqadata.cleaners`` holds exactly one public step class. Adding
-a step is adding a file; no list, no ``__init__`` and no table is edited.
+A module of such a folder holds exactly one public class of its kind. Adding one is adding a file;
+no list, no ``__init__`` and no table is edited.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from types import ModuleType
 from typing import TypeVar
 
 from vqadata.errors import OptionError
-from vqadata.steps import Step
 
-Kind = TypeVar("Kind", bound=Step)
+Kind = TypeVar("Kind")
 
 
 def names(package: ModuleType) -> list[str]:
-    """Names of the steps in ``package``, sorted, without importing them."""
+    """Names of the modules in ``package`` with dashes, sorted, without importing them."""
     return sorted(
         module.name.replace("_", "-")
         for module in pkgutil.iter_modules(package.__path__)
@@ -28,17 +27,17 @@ def names(package: ModuleType) -> list[str]:
 
 
 def find(package: ModuleType, kind: type[Kind], name: str) -> type[Kind]:
-    """The step class called ``name``.
+    """The class of ``kind`` in the module called ``name``.
 
     Raises:
-        OptionError: There is no step of that name; the message lists those there are.
-        TypeError: The module does not hold exactly one step class (a defect of the module).
+        OptionError: There is no module of that name; the message lists those there are.
+        TypeError: The module does not hold exactly one such class (a defect of the module).
     """
     known = names(package)
     if name not in known:
-        what = package.__name__.rpartition(".")[2].removesuffix("s")
+        what = package.__name__.rpartition(".")[2]
         raise OptionError(
-            f"{what} {name!r}", "not known", f"one of {', '.join(known)}", "Check the spelling."
+            f"{what}: {name!r}", "not known", f"one of {', '.join(known)}", "Check the spelling."
         )
     module = importlib.import_module(f"{package.__name__}.{name.replace('-', '_')}")
     steps = [

@@ -20,6 +20,10 @@ from vqadata.inputs import read_input
 _TOKEN = re.compile(rb'["{}\[\]]')
 _STRING_END = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*')
+_FIRST_KEY = re.compile(rb'\{\s*("(?:[^"\\]|\\.)*")')
+_LOOK = 256
+"""Bytes of a value that tell what kind of list it is."""
+_LIST_START = re.compile(rb"\s*\[\s*(.?)", re.DOTALL)
 _BETWEEN = re.compile(rb"[\s,]*")
 
 
@@ -64,31 +68,57 @@ def read_records(path: Path, keys: tuple[str, ...], keep_whole: bool = False) ->
     Raises:
         VqaDataError: There is no such list, or the file is truncated or damaged between records.
     """
-    data = read_input(path)
+    return cut_records(path, read_input(path), keys, keep_whole)
+
+
+def cut_records(
+    path: Path, data: bytes, keys: tuple[str, ...], keep_whole: bool = False
+) -> RecordList:
+    """Cut ``data``, the bytes of ``path``, as :func:`read_records` does."""
     try:
-        found = _decoded(path, data, keys)
-    except (msgspec.DecodeError, RecursionError):
-        found = _scanned(path, data, keys, keep_whole)
-    return found
+        return _decoded(path, data, keys)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _scanned(path, data, keys, keep_whole)
 
 
-def read_lines(path: Path, keep_whole: bool = False) -> RecordList:
-    """Read a JSON-lines file: one record a line, empty lines skipped.
+def cut_nested(
+    path: Path, data: bytes, steps: tuple[str, ...], keep_whole: bool = False
+) -> RecordList:
+    """Cut the list of records that lies some objects deep: ``("data", "questions")``.
+
+    Raises:
+        VqaDataError: There is no such list, or it is truncated or damaged between records.
+    """
+    start = len(data) - len(data.lstrip())
+    for depth, step in enumerate(steps):
+        known = dict(_members(data, start))
+        if step not in known:
+            where = f"{path}: {'.'.join(steps[:depth])}" if depth else str(path)
+            found = f"keys: {', '.join(known)}" if known else "no object"
+            raise VqaDataError(where, found, f"the key {step!r}", "Check --records.")
+        start = known[step]
+    return _cut_list(path, data, start, ".".join(steps), keep_whole)
+
+
+def cut_lines(path: Path, data: bytes, keep_whole: bool = False) -> RecordList:
+    """Cut ``data``, the bytes of a JSON-lines file: one record a line, empty lines skipped.
 
     Raises:
         VqaDataError: The last line breaks off (and ``keep_whole`` is not set).
     """
-    data = read_input(path)
-    lines = [line for line in data.split(b"\n") if line.strip()]
-    if lines and not data.endswith(b"\n") and not _is_json(lines[-1]):
+    lines = [(n, line.strip()) for n, line in enumerate(data.split(b"\n"), 1)]
+    lines = [(n, line) for n, line in lines if line]
+    if lines and not data.endswith(b"\n") and not is_json(lines[-1][1]):
+        _, last = lines.pop()
         if not keep_whole:
-            offset = len(data) - len(lines[-1])
-            raise _broken(path, _Break(offset, "the last line breaks off"), len(lines) - 1)
-        lines.pop()
-    return RecordList("", [RawRecord(i, f"[{i}]", line) for i, line in enumerate(lines)], {})
+            broken = _Break(len(data.rstrip()) - len(last), "the last line breaks off")
+            raise _broken(path, broken, len(lines))
+    records = [RawRecord(i, f"line {n}", line) for i, (n, line) in enumerate(lines)]
+    return RecordList("", records, {})
 
 
-def _is_json(line: bytes) -> bool:
+def is_json(line: bytes) -> bool:
+    """Whether ``line`` is one whole JSON value."""
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
     except msgspec.DecodeError:
@@ -100,9 +130,7 @@ def _decoded(path: Path, data: bytes, keys: tuple[str, ...]) -> RecordList:
     if data.lstrip()[:1] == b"[":
         return _numbered("", msgspec.json.decode(data, type=list[msgspec.Raw]), {})
     members = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    key = _choose_key(
-        path, keys, {k: bytes(raw).lstrip()[:1] == b"[" for k, raw in members.items()}
-    )
+    key = _choose_key(path, keys, {k: _list_rank(bytes(raw)) for k, raw in members.items()})
     raws = msgspec.json.decode(members.pop(key), type=list[msgspec.Raw])
     header = {name: msgspec.json.decode(raw) for name, raw in members.items()}
     return _numbered(key, raws, header)
@@ -113,9 +141,16 @@ def _numbered(key: str, raws: list[msgspec.Raw], header: dict[str, object]) -> R
     return RecordList(key, records, header)
 
 
-def _choose_key(path: Path, keys: tuple[str, ...], is_list: dict[str, bool]) -> str:
+def _list_rank(value: bytes) -> int:
+    """2 for JSON text of a list of objects, 1 for another list, 0 for anything else."""
+    start = _LIST_START.match(value)
+    return 0 if start is None else 1 + (start[1] == b"{")
+
+
+def _choose_key(path: Path, keys: tuple[str, ...], ranks: dict[str, int]) -> str:
     """The key that holds the records, of the top-level keys that hold lists."""
-    lists = [key for key, yes in is_list.items() if yes]
+    best = max(ranks.values(), default=0)
+    lists = [key for key, rank in ranks.items() if rank and (keys or rank == best)]
     fitting = [key for key in keys if key in lists] if keys else lists
     if not keys and len(lists) > 1:
         raise VqaDataError(
@@ -124,7 +159,7 @@ def _choose_key(path: Path, keys: tuple[str, ...], is_list: dict[str, bool]) -> 
         )  # fmt: skip
     if not fitting:
         expected = f"a list, or a key {' or '.join(keys) or 'with a list'}"
-        shown = ", ".join(sorted(is_list)) or "nothing"
+        shown = ", ".join(sorted(ranks)) or "nothing"
         raise VqaDataError(
             str(path), f"top-level keys: {shown}", expected, "Check which file is which."
         )
@@ -134,8 +169,15 @@ def _choose_key(path: Path, keys: tuple[str, ...], is_list: dict[str, bool]) -> 
 def _scanned(path: Path, data: bytes, keys: tuple[str, ...], keep_whole: bool) -> RecordList:
     """Cut a damaged document; what cannot be cut is an error unless ``keep_whole``."""
     key, start = _list_start(path, data, keys)
+    return _cut_list(path, data, start, key, keep_whole)
+
+
+def _cut_list(path: Path, data: bytes, start: int, key: str, keep_whole: bool) -> RecordList:
+    """Cut the list whose ``[`` is at ``start``."""
+    if data[start : start + 1] != b"[":
+        raise VqaDataError(f"{path}: {key}", "not a list", "a list of records", "Check --records.")
     slices: list[bytes] = []
-    broken = _cut(data, start, slices.append)
+    broken = _cut(data, start + 1, slices.append)
     records = [RawRecord(i, f"{key}[{i}]", raw) for i, raw in enumerate(slices)]
     if broken is not None and not keep_whole:
         raise _broken(path, broken, len(records))
@@ -150,26 +192,29 @@ def _broken(path: Path, broken: _Break, whole: int) -> VqaDataError:
 
 
 def _list_start(path: Path, data: bytes, keys: tuple[str, ...]) -> tuple[str, int]:
-    """The key of the record list and the offset after its ``[``."""
+    """The key of the record list and the offset of its ``[``."""
     start = len(data) - len(data.lstrip())
     if data[start : start + 1] == b"[":
-        return "", start + 1
+        return "", start
     if data[start : start + 1] != b"{":
         raise VqaDataError(
             f"{path}: byte {start}", f"{data[start : start + 20]!r}", "JSON, a list or an object",
             "Check that the file is what its name says.",
         )  # fmt: skip
-    lists = dict(_top_level_lists(data, start + 1))
-    key = _choose_key(path, keys, dict.fromkeys(lists, True))
-    return key, lists[key]
+    members = dict(_members(data, start))
+    ranks = {key: _list_rank(data[at : at + _LOOK]) for key, at in members.items()}
+    key = _choose_key(path, keys, ranks)
+    return key, members[key]
 
 
-def _top_level_lists(data: bytes, position: int) -> Iterator[tuple[str, int]]:
-    """Keys of a top-level object whose values are lists, with the offset after each ``[``."""
+def _members(data: bytes, position: int) -> Iterator[tuple[str, int]]:
+    """Keys of the object at ``position``, with the offset of each value."""
+    if data[position : position + 1] != b"{":
+        return
+    position += 1
     while key := _KEY.match(data, _skip(data, position)):
         position = key.end()
-        if data[position : position + 1] == b"[":
-            yield key[1].decode("utf-8", "replace"), position + 1
+        yield key[1].decode("utf-8", "replace"), position
         end = _value_end(data, position)
         if end is None:
             return
@@ -184,7 +229,7 @@ def _cut(data: bytes, position: int, take: Callable[[bytes], None]) -> _Break | 
             return _Break(len(data), "the file ends inside the list of records")
         if data[position : position + 1] == b"]":
             return None
-        end = _value_end(data, position)
+        end = _element_end(data, position)
         if end is None:
             return _Break(position, "the file ends inside this record")
         if end == position:
@@ -196,6 +241,21 @@ def _cut(data: bytes, position: int, take: Callable[[bytes], None]) -> _Break | 
 def _skip(data: bytes, position: int) -> int:
     match = _BETWEEN.match(data, position)
     return match.end() if match else position
+
+
+def _element_end(data: bytes, position: int) -> int | None:
+    """The offset after the record at ``position``; ``None`` if the data ends inside it.
+
+    A missing quote or brace turns everything behind it inside out. So where a record is not JSON,
+    it ends at the latest where the next one begins: an object with the same first key.
+    """
+    end = _value_end(data, position)
+    key = _FIRST_KEY.match(data, position)
+    if key is None or (end is not None and is_json(data[position:end])):
+        return end
+    following = re.compile(rb"\}\s*,\s*(?=\{\s*%b)|\}(?=\s*\]\s*\}?\s*\Z)" % re.escape(key[1]))
+    resumed = following.search(data, position + 1, len(data) if end is None else end)
+    return end if resumed is None else resumed.start() + 1
 
 
 def _value_end(data: bytes, position: int) -> int | None:

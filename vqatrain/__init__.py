@@ -1,0 +1,32 @@
+"""vqatrain: fine-tune a vision-language model on shards, and score it; thin over transformers.
+
+Everything is imported when it is first used::
+
+    from vqatrain import TrainConfig, run
+    run(TrainConfig(shards="shards", model="Qwen/Qwen2.5-VL-3B-Instruct", out="runs/first"))
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vqatrain.config import EvalConfig, TrainConfig
+    from vqatrain.evaluation import evaluate
+    from vqatrain.sft import run
+
+__all__ = ["EvalConfig", "TrainConfig", "evaluate", "run"]
+
+_HOMES = {
+    "EvalConfig": "vqatrain.config",
+    "TrainConfig": "vqatrain.config",
+    "evaluate": "vqatrain.evaluation",
+    "run": "vqatrain.sft",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vqatrain' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

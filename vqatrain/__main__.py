@@ -1,0 +1,5 @@
+"""``python -m vqatrain`` is the ``vqatrain`` program."""
+
+from vqatrain.cli import main
+
+main()

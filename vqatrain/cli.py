@@ -1,0 +1,106 @@
+"""The ``vqatrain`` program: parse, call, print. Each command mirrors one library call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vqadata.command_line import run_program
+from vqadata.flags import ModelCommand, build
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), help="YAML file of options; flags win over it."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="vqadata")
+def program() -> None:
+    """Fine-tune a vision-language model on shards, and score it.
+
+    \b
+    Example:
+      vqatrain run shards --model HuggingFaceTB/SmolVLM-256M-Instruct --split train -o runs/first
+      vqatrain eval shards --model runs/first --split val -o runs/first-val
+    """  # noqa: D301 - \b is click's mark for text that must not be wrapped
+
+
+def _train_models() -> Sequence[tuple[str, type[BaseModel]]]:
+    from vqatrain.config import TrainConfig
+
+    return [("", TrainConfig)]
+
+
+def _eval_models() -> Sequence[tuple[str, type[BaseModel]]]:
+    from vqatrain.config import EvalConfig
+
+    return [("", EvalConfig)]
+
+
+@program.command(cls=ModelCommand, models=_train_models)
+@CONFIG
+def run(config: Path | None, **given: Any) -> None:
+    """Train a model on the shards in SHARDS.
+
+    \b
+    Example:
+      vqatrain run shards --model HuggingFaceTB/SmolVLM-256M-Instruct --split train -o runs/first
+      vqatrain run shards --config vqatrain/configs/easy_vqa.yaml -o runs/easy
+    """  # noqa: D301
+    from vqatrain.config import TrainConfig
+
+    options = build(TrainConfig, given, config)
+    _say_progress()
+    from vqatrain.sft import run as train
+
+    click.echo(f"{train(options)}: finished")
+
+
+@program.command(name="eval", cls=ModelCommand, models=_eval_models)
+@CONFIG
+def evaluate(config: Path | None, **given: Any) -> None:
+    """Answer the questions in SHARDS with a model, and score the answers.
+
+    \b
+    Example:
+      vqatrain eval shards --model runs/first --split val -o runs/first-val
+      vqatrain eval shards --model base-model --adapter my-adapter -o scores
+    """  # noqa: D301
+    from vqatrain.config import EvalConfig
+
+    options = build(EvalConfig, given, config)
+    _say_progress()
+    from vqatrain import printing
+    from vqatrain.evaluation import evaluate as score
+
+    click.echo(printing.scores(score(options)))
+    click.echo(f"predictions and scores: {options.out}")
+
+
+@program.command()
+def families() -> None:
+    """List the model families that are found.
+
+    \b
+    Example:
+      vqatrain families
+    """  # noqa: D301
+    from vqatrain import printing
+
+    click.echo(printing.families())
+
+
+def _say_progress() -> None:
+    logging.getLogger("vqatrain").setLevel(logging.INFO)
+
+
+def main() -> None:
+    """Entry point of the ``vqatrain`` program."""
+    run_program(program)

@@ -1,0 +1,112 @@
+"""The options of a training run and of an evaluation, declared once.
+
+The fields are the keyword arguments in Python, the keys in YAML and the flags on the command line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DataOptions(BaseModel):
+    """Which rows of which shards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shards: Path = Field(
+        description="Folder of shards, written by vqadata.", json_schema_extra={"argument": True}
+    )
+    split: str | None = Field(None, description="Use only the rows of this split.")
+    where: str | None = Field(
+        None,
+        description="Use only the rows that fulfil this SQL condition over the record's columns, "
+        "such as \"answer_type = 'yes/no'\".",
+    )
+
+
+class TrainConfig(DataOptions):
+    """Options of ``vqatrain run``."""
+
+    model: str = Field(
+        description="Folder or hub id of a vision-language model; tiny:FAMILY builds a small "
+        "random model of the real architecture."
+    )
+    out: Path = Field(
+        Path("runs/run"),
+        description="Run folder; must not exist.",
+        json_schema_extra={"short": "-o"},
+    )
+    tuning: Literal["full", "lora"] = Field("lora", description="Train all weights, or adapters.")
+    lora_rank: int = Field(16, ge=1, description="Rank of the LoRA matrices.")
+    lora_alpha: int = Field(32, ge=1, description="Scale of the LoRA update, divided by the rank.")
+    lora_dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before the LoRA matrices.")
+    lora_targets: str | None = Field(
+        None,
+        description="Regular expression of the modules that get adapters; by default the linear "
+        "layers of the language model, as the family names them.",
+    )
+    learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate.")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="Course of the learning rate after the warm-up."
+    )
+    warmup_steps: int = Field(50, ge=0, description="Optimiser steps of linear warm-up.")
+    weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay of AdamW.")
+    adam_beta2: float = Field(0.98, gt=0, lt=1, description="Second-moment decay of AdamW.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    batch_size: int = Field(8, ge=1, description="Questions a device and step.")
+    gradient_accumulation: int = Field(1, ge=1, description="Batches an optimiser step.")
+    epochs: float = Field(1.0, gt=0, description="Passes over the rows; max-steps wins over it.")
+    max_steps: int | None = Field(None, ge=1, description="Optimiser steps.")
+    first_where: str | None = Field(
+        None,
+        description="Curriculum: rows that fulfil this SQL condition are seen first, before the "
+        "shuffled whole.",
+    )
+    first_rows: int | None = Field(
+        None, ge=1, description="Examples of the curriculum; by default each fitting row once."
+    )
+    prompt_suffix: str = Field("", description="Text after every question, such as an instruction.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 on an accelerator that knows it, else fp32."
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Compute activations twice to save memory."
+    )
+    seed: int = Field(0, ge=0, description="Seed of weights, order and dropout.")
+    workers: int = Field(
+        0, ge=0, description="Processes that decode pictures; 0: none of their own."
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")
+    logging_steps: int = Field(10, ge=1, description="Steps between two lines of the log.")
+    save_steps: int | None = Field(
+        None, ge=1, description="Steps between checkpoints; none if unset."
+    )
+    resume: Path | None = Field(None, description="Checkpoint folder to continue from.")
+    report_to: Literal["tensorboard", "wandb", "none"] = Field(
+        "tensorboard", description="Where curves go."
+    )
+
+
+class EvalConfig(DataOptions):
+    """Options of ``vqatrain eval``."""
+
+    model: str = Field(description="Run folder, model folder or hub id.")
+    adapter: Path | None = Field(None, description="Adapter folder to put on the model.")
+    out: Path = Field(
+        Path("runs/eval"),
+        description="Folder for predictions and scores; must not exist.",
+        json_schema_extra={"short": "-o"},
+    )
+    limit: int | None = Field(None, ge=1, description="Only so many rows, the first ones.")
+    batch_size: int = Field(16, ge=1, description="Questions that are answered at a time.")
+    max_new_tokens: int = Field(16, ge=1, description="Longest answer, in tokens.")
+    prompt_suffix: str | None = Field(
+        None, description="Text after every question; by default what the run was trained with."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 on an accelerator that knows it, else fp32."
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")

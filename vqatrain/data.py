@@ -1,0 +1,215 @@
+"""The door between the two packages: shards in, examples out. Nothing else imports the data side.
+
+The order of training is a pure function of (number of rows, seed, curriculum): place ``i`` of the
+schedule always names the same row, so a stopped run continues with the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from vqadata.errors import OptionError, VqaDataError
+from vqadata.images.decode import to_rgb
+from vqadata.record import Record
+from vqadata.shards.reader import Shards, open_shards
+from vqatrain.config import DataOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from PIL.Image import Image
+
+    Rows: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+
+COLUMNS = [name for name in Record.model_fields if name != "origin"]
+"""Record columns that a run and its ``where`` may use."""
+
+
+class Example(NamedTuple):
+    """One question, ready for a processor."""
+
+    question_id: str
+    pictures: list[Image]
+    """RGB, by the one normalisation policy of :mod:`vqadata.images.decode`."""
+    question: str
+    answer: str | None
+
+
+class Questions:
+    """The chosen rows of a folder of shards: text in memory, pictures read when asked for.
+
+    Args:
+        options: Which rows.
+
+    Raises:
+        ShardError: The folder cannot be read.
+        OptionError: No row fits, or the condition is no SQL.
+    """
+
+    def __init__(self, options: DataOptions) -> None:
+        """Read the text of all rows and choose."""
+        import polars as pl
+
+        self.shards: Shards = open_shards(options.shards)
+        table = pl.DataFrame(self.shards.questions(COLUMNS))
+        self.total = table.height
+        if options.split is not None:
+            table = table.filter(pl.col("split") == options.split)
+            _refuse_empty(table, "--split", options.split, self.shards.manifest.splits)
+        if options.where is not None:
+            table = select(table, options.where, "--where")
+            _refuse_empty(table, "--where", options.where, {})
+        _refuse_empty(table, str(options.shards), "no rows", {})
+        self.table = table
+
+    def __len__(self) -> int:
+        """Number of chosen rows."""
+        return self.table.height
+
+    def example(self, row: int) -> Example:
+        """Read and decode one row.
+
+        Raises:
+            VqaDataError: A picture is missing or cannot be decoded; the message names the row.
+        """
+        record = self.table.row(row, named=True)
+        identity = record["question_id"]
+        where = f"{self.shards.folder}: question {identity}"
+        pictures = []
+        for data in self.shards.pictures(record["picture_row"]):
+            if data is None:
+                raise VqaDataError(where, "no picture", "a picture", "Run vqadata clean first.")
+            try:
+                pictures.append(to_rgb(data))
+            except VqaDataError as error:
+                raise VqaDataError(where, error.found, error.expected, error.remedy) from None
+        return Example(identity, pictures, record["text"], record["answer"])
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The chosen rows as dictionaries, without pictures."""
+        return self.table.iter_rows(named=True)
+
+    def texts(self) -> Iterator[str]:
+        """All questions and answers: what a tokenizer is learnt from."""
+        yield from self.table.get_column("text")
+        yield from self.table.get_column("answer").drop_nulls()
+
+
+def trainable(questions: Questions) -> None:
+    """Refuse rows that would break a run hours later.
+
+    Raises:
+        VqaDataError: A row has no answer, or a picture without a readable header.
+    """
+    import polars as pl
+
+    table = questions.table
+    where = str(questions.shards.folder)
+    unanswered = table.filter(pl.col("answer").is_null())
+    if unanswered.height:
+        raise VqaDataError(
+            where, f"{unanswered.height} rows without an answer, first question "
+            f"{unanswered['question_id'][0]}", "an answer in every row",
+            "Leave them out with --where 'answer IS NOT NULL'.",
+        )  # fmt: skip
+    broken = table.filter(pl.col("widths").list.contains(None))
+    if broken.height:
+        raise VqaDataError(
+            where, f"{broken.height} rows whose picture cannot be opened, first question "
+            f"{broken['question_id'][0]}", "pictures",
+            f"Run: vqadata clean {where} -o {where}-clean",
+        )  # fmt: skip
+
+
+def select(table: pl.DataFrame, condition: str, option: str) -> pl.DataFrame:
+    """The rows that fulfil a SQL condition.
+
+    Raises:
+        OptionError: The condition is not SQL over the record's columns.
+    """
+    import polars as pl
+
+    try:
+        return table.filter(pl.sql_expr(condition))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        problem = " ".join(str(error).split())[:200]
+        columns = ", ".join(COLUMNS)
+        raise OptionError(
+            option, f"{condition!r} is no condition: {problem}", f"SQL over {columns}"
+        ) from None
+
+
+class Schedule:
+    """A map-style dataset whose item ``i`` is the example that is trained on at place ``i``.
+
+    Args:
+        questions: The rows.
+        length: Examples of the whole run.
+        seed: Seed of the order.
+        first: Row numbers of the curriculum, already in order; they come before the shuffled rest.
+    """
+
+    def __init__(
+        self, questions: Questions, length: int, seed: int, first: Rows | None = None
+    ) -> None:
+        """Lay out the whole order."""
+        import numpy as np
+
+        self._questions = questions
+        begin = np.empty(0, np.int64) if first is None else first[:length]
+        rest = passes(np.arange(len(questions)), length - len(begin), seed, stream=0)
+        self.rows: Rows = np.concatenate([begin, rest])
+
+    def __len__(self) -> int:
+        """Examples of the whole run."""
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> Example:
+        """Read the example at a place of the order."""
+        return self._questions.example(int(self.rows[place]))
+
+
+def curriculum(
+    questions: Questions, condition: str | None, length: int | None, seed: int
+) -> Rows | None:
+    """Row numbers of the curriculum in their order, or ``None`` without one.
+
+    Args:
+        questions: The rows.
+        condition: SQL condition of the rows that come first.
+        length: How many examples; by default each fitting row once, beyond it several passes.
+        seed: Seed of the order.
+
+    Raises:
+        OptionError: The condition is no SQL, or no row fulfils it.
+    """
+    if condition is None:
+        return None
+    chosen = select(questions.table.with_row_index("row_number"), condition, "--first-where")
+    _refuse_empty(chosen, "--first-where", condition, {})
+    rows = chosen.get_column("row_number").to_numpy()
+    return passes(rows, length or len(rows), seed, stream=1)
+
+
+def passes(rows: Rows, length: int, seed: int, stream: int) -> Rows:
+    """Whole shuffled passes over ``rows``, cut to ``length``; each pass has an order of its own.
+
+    The order is a pure function of the arguments: a counter-based generator (Philox, Salmon et al.
+    2011) is keyed by seed, stream and pass.
+    """
+    import numpy as np
+
+    count = -(-length // len(rows)) if length > 0 else 0
+    generators = [
+        np.random.Generator(np.random.Philox(key=[seed, (stream << 32) + number]))
+        for number in range(count)
+    ]
+    orders = [generator.permutation(rows) for generator in generators]
+    return np.concatenate([np.empty(0, np.int64), *orders]).astype(np.int64)[:length]
+
+
+def _refuse_empty(table: pl.DataFrame, option: str, given: str, known: dict[str, int]) -> None:
+    if table.is_empty():
+        expected = f"one of {', '.join(known)}" if known else "at least one row"
+        raise OptionError(option, f"no row fits {given!r}", expected)

@@ -1,0 +1,1 @@
+"""One model family a file; the folder is the list (see :mod:`vqadata.discover`)."""
