@@ -238,7 +238,8 @@ def field_map() -> None:
 
 @field_map.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def suggest(file: Path) -> int:
+@click.option("--records", help="Dotted path to the list of records in a JSON document.")
+def suggest(file: Path, records: str | None) -> int:
     """Propose a field map for a custom file; say what is sure and what is not.
 
     Exits with status 1 if a field that is needed could not be told.
@@ -250,7 +251,7 @@ def suggest(file: Path) -> int:
     """  # noqa: D301
     from vqadata.suggest import suggest_map
 
-    suggestion = suggest_map(file)
+    suggestion = suggest_map(file, records)
     click.echo(suggestion.to_yaml())
     return 0 if suggestion.is_complete else 1
 

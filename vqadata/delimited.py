@@ -210,5 +210,5 @@ def _text(field: bytes, name: str) -> str:
 def _broken(path: Path, offset: int, whole: int) -> VqaDataError:
     return VqaDataError(
         f"{path}: byte {offset}", "the last row breaks off", "a whole row",
-        f"{whole} rows before it are whole: add --keep-whole-records to convert those.",
+        f"Whole rows before it: {whole}; --keep-whole-records converts those.",
     )  # fmt: skip

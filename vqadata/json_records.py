@@ -160,9 +160,8 @@ def _choose_key(path: Path, keys: tuple[str, ...], ranks: dict[str, int]) -> str
     if not fitting:
         expected = f"a list, or a key {' or '.join(keys) or 'with a list'}"
         shown = ", ".join(sorted(ranks)) or "nothing"
-        raise VqaDataError(
-            str(path), f"top-level keys: {shown}", expected, "Check which file is which."
-        )
+        remedy = "Check which file is which." if keys else "Name the list with --records PATH."
+        raise VqaDataError(str(path), f"top-level keys: {shown}", expected, remedy)
     return fitting[0]
 
 
@@ -187,7 +186,7 @@ def _cut_list(path: Path, data: bytes, start: int, key: str, keep_whole: bool) -
 def _broken(path: Path, broken: _Break, whole: int) -> VqaDataError:
     return VqaDataError(
         f"{path}: byte {broken.offset}", broken.what, "the end of the list",
-        f"{whole} records before it are whole: add --keep-whole-records to convert those.",
+        f"Whole records before it: {whole}; --keep-whole-records converts those.",
     )  # fmt: skip
 
 
