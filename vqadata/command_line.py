@@ -18,8 +18,7 @@ def run_program(program: click.Group) -> None:
     Bad input and wrong options give one line on standard error and status 2; an interrupt gives
     status 130. Everything else is a defect, and its traceback is shown.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    logging.addLevelName(logging.WARNING, "warning")
+    start_logging()
     try:
         status = program.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -39,6 +38,19 @@ def run_program(program: click.Group) -> None:
         sys.stderr.close()
         status = 0
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def start_logging() -> None:
+    """Send log lines to standard error: progress as it is, warnings and errors by name."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LineFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+class _LineFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        return line if record.levelno <= logging.INFO else f"{record.levelname.lower()}: {line}"
 
 
 def _usage_line(error: click.ClickException) -> str:

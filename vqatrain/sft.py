@@ -99,7 +99,7 @@ def _trainer(
         seed=config.seed,
         bf16=models.choose_dtype(config.precision) is torch.bfloat16,
         use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=config.gradient_checkpointing,
+        activation_checkpointing=config.gradient_checkpointing,
         dataloader_num_workers=config.workers,
         logging_steps=config.logging_steps,
         save_strategy="steps" if config.save_steps else "no",

@@ -107,6 +107,16 @@ class Manifest(_Part):
     ledger: LedgerFile = Field(description="The ledger.")
 
     @property
+    def seen(self) -> int:
+        """Records of all input files."""
+        return sum(entry.seen for entry in self.balance)
+
+    @property
+    def dropped(self) -> int:
+        """Dropped records, over all input files."""
+        return sum(sum(entry.dropped.values()) for entry in self.balance)
+
+    @property
     def quarantined(self) -> int:
         """Records in quarantine, over all input files."""
         return sum(sum(entry.quarantined.values()) for entry in self.balance)
