@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vqadata import cleaners as cleaner_folder
 from vqadata.conversion import OutputOptions, note_record, step_entry
 from vqadata.discover import find, names
+from vqadata.errors import OptionError
 from vqadata.images.header import Header
 from vqadata.ledger import Ledger, read_ledger
 from vqadata.shards.folder import finish, new_folder
@@ -67,6 +68,8 @@ def clean(
         cleaners = [kind() for kind in cleaner_kinds()]
     chosen = [cleaner.fresh() for cleaner in cleaners]
     before = open_shards(shards)
+    if Path(out).resolve() == before.folder.resolve():
+        raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     with new_folder(Path(out), options.overwrite) as folder:
         ledger = _continued(before)
         with ShardWriter(folder, options.shard_mb << 20) as writer:

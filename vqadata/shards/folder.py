@@ -1,6 +1,7 @@
-"""The life of an output folder: begun with a marker, finished with a manifest, or taken away.
+"""The life of an output folder: written in a hidden subfolder, then moved out, the manifest last.
 
-At every moment the folder either has no manifest, and then nobody reads it, or it is complete.
+At every moment the folder either has no manifest, and then nobody reads it, or it is complete. A
+data set that is being replaced stays as it is until the new one is whole.
 """
 
 from __future__ import annotations
@@ -33,37 +34,44 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """Prepare ``folder`` for writing; take away what was written if the body fails.
+    """Prepare ``folder``, give the subfolder to write in, and take it away in the end.
 
     Args:
-        folder: The output folder. An unfinished run of ours in it is removed, and said.
+        folder: The output folder. What an unfinished run left in it is removed, and said.
         overwrite: Replace a finished folder.
 
     Raises:
         VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files.
     """
     existed = folder.exists()
-    _clear(folder, overwrite)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / UNFINISHED).touch()
+    _check_free(folder, overwrite)
+    staging = folder / UNFINISHED
+    if staging.exists():
+        log.warning("%s: found an unfinished run; removing it and starting clean", folder)
+        if not (folder / MANIFEST).exists():
+            _remove_ours(folder)
+        shutil.rmtree(staging)
+    staging.mkdir(parents=True)
     try:
-        yield folder
+        yield staging
     except BaseException:
-        _remove_ours(folder)
+        shutil.rmtree(staging, ignore_errors=True)
         if not existed:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.rmdir()
         raise
+    staging.rmdir()
+    sync_folder(folder)
 
 
 def finish(
-    folder: Path,
+    staging: Path,
     steps: list[StepEntry],
     inputs: list[InputEntry],
     shards: list[ShardEntry],
     ledger: Ledger,
 ) -> Manifest:
-    """Write the ledger, then the manifest, then take the marker away."""
-    path = folder / LEDGER
+    """Write the ledger, move everything out of ``staging``, and write the manifest."""
+    path = staging / LEDGER
     write_ledger(path, ledger.entries)
     splits: dict[str, int] = {}
     for shard in shards:
@@ -85,11 +93,13 @@ def finish(
             entries=len(ledger.entries),
         ),
     )
+    folder = staging.parent
     if not manifest.adds_up:
         raise _unbalanced(folder, manifest)
+    _remove_ours(folder)
+    for file in sorted(staging.iterdir()):
+        file.rename(folder / file.name)
     write_manifest(folder, manifest)
-    (folder / UNFINISHED).unlink()
-    sync_folder(folder)
     return manifest
 
 
@@ -104,8 +114,8 @@ def _unbalanced(folder: Path, manifest: Manifest) -> VqaDataError:
     )
 
 
-def _clear(folder: Path, overwrite: bool) -> None:
-    """Make room, or say why not."""
+def _check_free(folder: Path, overwrite: bool) -> None:
+    """See to it that the folder may be written."""
     if not folder.exists():
         return
     where = str(folder)
@@ -117,19 +127,14 @@ def _clear(folder: Path, overwrite: bool) -> None:
                 where, "a finished data set", "an empty folder",
                 "Add --overwrite to replace it, or choose another output.",
             )  # fmt: skip
-    elif (folder / UNFINISHED).exists():
-        log.warning("%s: found an unfinished run; removing it and starting clean", folder)
-    elif any(folder.iterdir()):
+    elif any(folder.iterdir()) and not (folder / UNFINISHED).exists():
         raise VqaDataError(
             where, "files that are no data set", "an empty folder", "Choose another output."
         )
-    _remove_ours(folder)
 
 
 def _remove_ours(folder: Path) -> None:
-    """Remove what a run writes, the manifest first, so that no moment looks complete."""
+    """Remove a former data set; the manifest first, so that nobody reads the rest."""
     names = [MANIFEST, f"{MANIFEST}.partial", LEDGER]
-    paths = [folder / name for name in names]
-    paths += [*sorted(folder.glob("*.arrow")), *sorted(folder.glob("*.arrow.partial"))]
-    for path in [*paths, folder / UNFINISHED]:
+    for path in [*(folder / name for name in names), *sorted(folder.glob("*.arrow"))]:
         path.unlink(missing_ok=True)

@@ -1,0 +1,151 @@
+"""The life of an output folder: nothing ever looks complete that is not, nothing whole is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import VqaFiles
+from vqadata import OutputOptions, VqaDataError, clean, convert, open_shards, verify
+from vqadata.sources.coco_vqa import CocoVqa
+
+AGAIN = OutputOptions(overwrite=True)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+
+
+def test_same_command_twice_gives_the_same_bytes(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    source = CocoVqa(**vqa_files.write())
+    for name in ("one", "two"):
+        convert(source, tmp_path / name)
+        clean(tmp_path / name, tmp_path / f"{name}-clean")
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    assert tree(tmp_path / "one-clean") == tree(tmp_path / "two-clean")
+
+
+def test_a_finished_folder_is_not_overwritten_unasked(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    source = CocoVqa(**vqa_files.write())
+    convert(source, tmp_path / "out")
+    before = tree(tmp_path / "out")
+    with pytest.raises(VqaDataError, match=r"a finished data set; .* --overwrite"):
+        convert(source, tmp_path / "out")
+    assert tree(tmp_path / "out") == before
+    convert(source, tmp_path / "out", AGAIN)
+    assert tree(tmp_path / "out") == before
+
+
+def test_a_failed_overwrite_leaves_the_old_data(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    paths = vqa_files.write()
+    convert(CocoVqa(**paths), tmp_path / "out")
+    before = tree(tmp_path / "out")
+    paths["annotations"].write_text(paths["annotations"].read_text()[:-100])
+    with pytest.raises(VqaDataError, match="ends inside"):
+        convert(CocoVqa(**paths), tmp_path / "out", AGAIN)
+    assert tree(tmp_path / "out") == before
+
+
+def test_a_folder_of_other_files_is_left_alone(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    source = CocoVqa(**vqa_files.write())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("years of work")
+    with pytest.raises(VqaDataError, match="files that are no data set"):
+        convert(source, tmp_path / "out", AGAIN)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_shards_are_not_cleaned_into_themselves(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    convert(CocoVqa(**vqa_files.write()), tmp_path / "out")
+    with pytest.raises(VqaDataError, match="is the input"):
+        clean(tmp_path / "out", tmp_path / "out", options=AGAIN)
+    assert verify(tmp_path / "out").problems == []
+
+
+def test_a_failed_run_leaves_no_folder(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    paths = vqa_files.write()
+    paths["questions"].write_text("[{")
+    with pytest.raises(VqaDataError):
+        convert(CocoVqa(**paths), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+KILLED_AT = {
+    "first picture": ("vqadata.shards.writer.ShardWriter", "write", 0),
+    "second picture": ("vqadata.shards.writer.ShardWriter", "write", 1),
+    "ledger": ("vqadata.shards.folder", "write_ledger", 0),
+    "move": ("pathlib.Path", "rename", 0),
+    "manifest": ("vqadata.shards.folder", "write_manifest", 0),
+}
+KILL = """
+import importlib, os, signal, sys
+place, name, calls, program = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+try:
+    home = importlib.import_module(place)
+except ModuleNotFoundError:
+    module, _, kind = place.rpartition(".")
+    home = getattr(importlib.import_module(module), kind)
+real = getattr(home, name)
+def killing(*args, **given):
+    global calls
+    if calls == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    calls -= 1
+    return real(*args, **given)
+setattr(home, name, killing)
+sys.argv = ["vqadata", *program]
+from vqadata.cli import main
+main()
+"""
+
+
+def words(files: VqaFiles, out: Path) -> list[str]:
+    paths = files.write()
+    return [
+        "convert", "coco-vqa", "--questions", str(paths["questions"]),
+        "--annotations", str(paths["annotations"]), "-o", str(out),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("moment", KILLED_AT)
+def test_a_killed_run_is_noticed_and_replaced(
+    moment: str, vqa_files: VqaFiles, tmp_path: Path, run_cli: Callable[..., Any]
+) -> None:
+    place, name, calls = KILLED_AT[moment]
+    out = tmp_path / "out"
+    command = words(vqa_files, out)
+    done = subprocess.run(
+        [sys.executable, "-c", KILL, place, name, str(calls), *command], capture_output=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not list(out.rglob("manifest.json"))
+    told = run_cli("verify", out)
+    assert told.returncode == 2
+    assert "unfinished" in told.stderr
+    again = run_cli(*command)
+    assert again.returncode == 0
+    assert "found an unfinished run; removing it and starting clean" in again.stderr
+    assert verify(out).problems == []
+    assert sorted(p.name for p in out.iterdir()) == [
+        "ledger.parquet", "manifest.json", "val2014-00000.arrow",
+    ]  # fmt: skip
+
+
+def test_a_run_killed_at_any_time_never_looks_complete(tmp_path: Path) -> None:
+    command = words(VqaFiles(tmp_path / "raw", questions=400, pictures=100), tmp_path / "out")
+    for tenths in (2, 4, 6):
+        process = subprocess.Popen([sys.executable, "-m", "vqadata", *command, "--overwrite"])
+        time.sleep(tenths / 10)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        if (tmp_path / "out" / "manifest.json").exists():
+            assert verify(tmp_path / "out").problems == []
+            assert len(list(open_shards(tmp_path / "out").records())) == 400
