@@ -90,8 +90,10 @@ def run_cli() -> Callable[..., Any]:
     """Runs a program of ours in a process of its own; gives status, stdout and stderr."""
     import subprocess
 
-    def run(*words: object, program: str = "vqadata") -> subprocess.CompletedProcess[str]:
+    def run(
+        *words: object, program: str = "vqadata", cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", program, *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
     return run

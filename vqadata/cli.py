@@ -258,4 +258,4 @@ def suggest(file: Path, records: str | None) -> int:
 
 def main() -> None:
     """Entry point of the ``vqadata`` program."""
-    run_program(program)
+    run_program(program, "vqadata")

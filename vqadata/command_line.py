@@ -12,15 +12,15 @@ from vqadata.errors import EXIT_BAD_INPUT, VqaDataError
 EXIT_INTERRUPTED = 130
 
 
-def run_program(program: click.Group) -> None:
-    """Run ``program`` and leave the process with its exit status.
+def run_program(program: click.Group, name: str) -> None:
+    """Run ``program`` under its own ``name`` and leave the process with its exit status.
 
     Bad input and wrong options give one line on standard error and status 2; an interrupt gives
     status 130. Everything else is a defect, and its traceback is shown.
     """
     start_logging()
     try:
-        status = program.main(standalone_mode=False)
+        status = program.main(prog_name=name, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         status = EXIT_BAD_INPUT
@@ -58,4 +58,5 @@ def _usage_line(error: click.ClickException) -> str:
     message = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
     path = context.command_path if context else ""
-    return f"error: {message}. See: {path} --help" if path else f"error: {message}."
+    stop = "" if message.endswith("?") else "."
+    return f"error: {message}{stop}" + (f" See: {path} --help" if path else "")

@@ -8,6 +8,8 @@ where a model has one. pydantic is imported when a command's options are asked f
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 Model = TypeVar("Model", bound="BaseModel")
 Models: TypeAlias = "Sequence[tuple[str, type[BaseModel]]]"
 
@@ -39,19 +40,19 @@ def model_options(model: type[BaseModel], prefix: str = "") -> list[click.Parame
         prefix: Put before every field's name, with an underscore.
     """
     start = f"{prefix}_" if prefix else ""
-    return [_parameter(start + name, field) for name, field in model.model_fields.items()]
+    fields = model.model_fields
+    return [_parameter(start + name, fields[name]) for name in _in_order(model)]
 
 
-def model_flags(model: type[BaseModel]) -> Callable[[Command], Command]:
-    """Decorate a click command function with the options of ``model``."""
-
-    def decorate(command: Command) -> Command:
-        for parameter in reversed(model_options(model)):
-            # click's own decorators collect parameters in this attribute.
-            command.__dict__.setdefault("__click_params__", []).append(parameter)
-        return command
-
-    return decorate
+def _in_order(model: type[BaseModel]) -> list[str]:
+    """Names of the fields as a person wants to read them: required first, then the model's own."""
+    named = [
+        name
+        for kind in model.__mro__
+        for name in inspect.get_annotations(kind)
+        if name in model.model_fields
+    ]
+    return sorted(dict.fromkeys(named), key=lambda name: not model.model_fields[name].is_required())
 
 
 class ModelCommand(click.Command):
@@ -67,10 +68,12 @@ class ModelCommand(click.Command):
         self._models: Callable[[], Models] | None = models
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The declared parameters, and those of the models."""
+        """The declared parameters that are required, those of the models, the other declared."""
         if self._models is not None:
-            for prefix, model in self._models():
-                self.params += model_options(model, prefix)
+            given = [option for model in self._models() for option in model_options(*model[::-1])]
+            required = [parameter for parameter in self.params if parameter.required]
+            others = [parameter for parameter in self.params if not parameter.required]
+            self.params = [*required, *given, *others]
             self._models = None
         return super().get_params(ctx)
 
@@ -191,15 +194,20 @@ def _first_fault(
     error: ValidationError, model: type[BaseModel], start: str, config: Path | None
 ) -> OptionError:
     """Say the first fault in the words of the command line."""
-    fault = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    # A key that is misspelt is also missing: say the spelling.
+    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
     name = str(fault["loc"][0]) if fault["loc"] else ""
     where = _shown_name(name, model, start, config)
     if fault["type"] == "missing":
-        return OptionError(where, "not given", "a value", f"Pass {where}; see --help.")
+        given = _shown_name(name, model, start, None)
+        return OptionError(where, "not given", "a value", f"Pass {given}; see --help.")
     if fault["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields)
-        return OptionError(where, "no such option", f"one of {known}", "Check the spelling.")
-    message = str(fault["msg"]).removeprefix("Value error, ")
+        near = difflib.get_close_matches(name, model.model_fields, 1)
+        remedy = f"Did you mean {near[0]}?" if near else "Check the spelling."
+        return OptionError(where, "no such option", f"one of {known}", remedy)
+    message = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     return OptionError(where, f"found {fault['input']!r}", message, "See --help.")
 
 

@@ -103,4 +103,4 @@ def _say_progress() -> None:
 
 def main() -> None:
     """Entry point of the ``vqatrain`` program."""
-    run_program(program)
+    run_program(program, "vqatrain")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 TINY = "tiny:"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 RUN_FILE = "run.json"
 MODEL_FOLDER, ADAPTER_FOLDER, BASE_FOLDER = "model", "adapter", "base"
 
@@ -48,6 +50,7 @@ def load(name: str, dtype: torch.dtype, corpus: Iterable[str] = ()) -> Loaded:
     if name.startswith(TINY):
         tiny = family_named(name.removeprefix(TINY)).tiny(corpus)
         return Loaded(tiny.model.to(dtype), tiny.processor)
+    _check_reachable(name)
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     try:
@@ -62,6 +65,33 @@ def load(name: str, dtype: torch.dtype, corpus: Iterable[str] = ()) -> Loaded:
         ) from None  # fmt: skip
     family_of(model)
     return Loaded(model, processor)
+
+
+def _check_reachable(name: str) -> None:
+    """See to it that a model is there, with one look instead of one for each of its files.
+
+    Raises:
+        OptionError: It is no model folder, and no model of the hub that can be reached.
+    """
+    expected, remedy = "a model folder, a hub id ORG/NAME, or tiny:FAMILY", "Check the spelling."
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise OptionError("--model", f"{name}: no config.json in it", expected, remedy)
+    elif not HUB_ID.fullmatch(name):
+        raise OptionError("--model", f"{name}: no such folder", expected, remedy)
+    else:
+        from huggingface_hub import hf_hub_download
+
+        try:
+            hf_hub_download(name, "config.json")
+        except (OSError, ValueError) as error:
+            found = f"{name}: no such folder, and the hub says: {_first_line(error)}"
+            remedy += " Without network, pass a local folder."
+            raise OptionError("--model", found, expected, remedy) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]
 
 
 def load_trained(name: str, adapter: Path | None, dtype: torch.dtype) -> Loaded:
@@ -125,4 +155,5 @@ def _quiet_libraries() -> None:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    for name in ("transformers", "huggingface_hub"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,184 @@
+"""The programs as a person meets them: help with examples, one line for an error, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from tests.conftest import VqaFiles
+from vqadata.cli import program as vqadata_program
+from vqatrain.cli import program as vqatrain_program
+
+ROOT = Path(__file__).parent.parent
+Run = Callable[..., Any]
+
+
+def commands(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The words of every command and group below ``command``, and its own."""
+    yield words
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands(below, (*words, name))
+
+
+COMMANDS = [
+    *commands(vqadata_program, ("vqadata",)),
+    *commands(vqatrain_program, ("vqatrain",)),
+]
+
+
+def parameters(words: tuple[str, ...]) -> list[click.Parameter]:
+    command: click.Command = {"vqadata": vqadata_program, "vqatrain": vqatrain_program}[words[0]]
+    for word in words[1:]:
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(command), word)
+        assert found is not None
+        command = found
+    return command.get_params(click.Context(command))
+
+
+def help_of(words: tuple[str, ...]) -> str:
+    from click.testing import CliRunner
+
+    main = {"vqadata": vqadata_program, "vqatrain": vqatrain_program}[words[0]]
+    done = CliRunner().invoke(main, [*words[1:], "--help"])
+    assert done.exit_code == 0, done.output
+    return str(done.output)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_shows_an_example_that_it_takes(words: tuple[str, ...]) -> None:
+    example = help_of(words).partition("Example:")[2].partition("Options:")[0]
+    assert words[0] in example
+    known = {"vqadata": VQADATA_FLAGS, "vqatrain": VQATRAIN_FLAGS}[words[0]]
+    assert set(re.findall(r"(?<!\S)--?[a-z][\w-]*", example)) <= known
+
+
+VQADATA_FLAGS, VQATRAIN_FLAGS = (
+    {
+        flag
+        for words in COMMANDS
+        if words[0] == program
+        for parameter in parameters(words)
+        for flag in parameter.opts
+    }
+    for program in ("vqadata", "vqatrain")
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_option_is_explained(words: tuple[str, ...]) -> None:
+    options = [p for p in parameters(words) if isinstance(p, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+WRONG = {
+    "vqadata convert coco-vqa --questons q.json": "Did you mean '--questions'? See: vqadata",
+    "vqadata convert coco-vqa -o out": "error: --questions: not given",
+    "vqadata convert coco-vqa --questions nope.json -o out": "nope.json: no such file",
+    "vqadata convert coco -o out": "one of coco-vqa, custom, easy-vqa, ok-vqa",
+    "vqadata convert custom nope.csv -o out": "nope.csv: no such file",
+    "vqadata clean nope -o out": "nope: no such folder",
+    "vqadata clean": "Missing argument 'SHARDS'",
+    "vqadata stats {root}/README.md": "a file; expected a folder of shards",
+    "vqadata verify {root}/docs": "no manifest.json",
+    "vqadata ledger x --action lost": "'dropped', 'quarantined', 'flagged'",
+    "vqadata map suggest nope.json": "nope.json: no such file",
+    "vqatrain run nope --model tiny:smolvlm": "nope: no such folder",
+    "vqatrain run nope": "error: --model: not given",
+    "vqatrain run nope --model x --config {root}/README.md": "README.md",
+    "vqatrain run nope --model x --batch-size 0": "--batch-size: found 0; expected greater than",
+    "vqatrain eval nope --model x --limit ten": "'ten' is not a valid int",
+}
+
+
+@pytest.mark.parametrize("command", WRONG)
+def test_a_mistake_is_one_line_with_a_remedy(command: str, run_cli: Run, tmp_path: Path) -> None:
+    program, *words = command.format(root=ROOT).split()
+    done = run_cli(*words, program=program, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert WRONG[command] in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def out(vqa_files: VqaFiles, tmp_path: Path, run_cli: Run) -> Path:
+    """A converted data set with one row in quarantine and one dropped."""
+    vqa_files.questions[4]["question"] = 5
+    vqa_files.annotations[5]["answers"] = []
+    paths = vqa_files.write()
+    files = [f"--{name}={path}" for name, path in paths.items()]
+    done = run_cli("convert", "coco-vqa", *files, "-o", tmp_path / "out")
+    assert done.returncode == 0
+    assert "the account adds up" in done.stdout
+    assert "1 row in quarantine; see them with: vqadata ledger" in done.stdout
+    strict = run_cli("convert", "coco-vqa", *files, "-o", tmp_path / "strict", "--strict")
+    assert strict.returncode == 1
+    return tmp_path / "out"
+
+
+def test_what_is_printed_can_be_followed(out: Path, run_cli: Run) -> None:
+    listed = run_cli("ledger", out, "--action", "quarantined").stdout
+    assert listed == (
+        "questions.json: record 4 question 4: quarantined, wrong-type, at questions[4].question: "
+        "found integer, expected string\n"
+    )
+    entries = [json.loads(line) for line in run_cli("ledger", out, "--json").stdout.splitlines()]
+    assert {entry["reason"] for entry in entries} == {
+        "wrong-type", "question-without-answers", "answers-without-question",
+    }  # fmt: skip
+    assert json.loads(entries[0]["raw"])["question"] == 5
+    assert "quarantined" in run_cli("explain", "4", out).stdout
+    assert "val2014-00000.arrow" in run_cli("explain", "0", out).stdout
+    assert run_cli("explain", "99", out).returncode == 2
+
+
+def test_stats_for_a_person_and_for_a_program(out: Path, run_cli: Run) -> None:
+    assert "top answers        yes 4" in run_cli("stats", out).stdout
+    figures = json.loads(run_cli("stats", out, "--json").stdout)
+    assert figures["questions"] == 4
+
+
+def test_verify_fails_on_a_damaged_folder(out: Path, run_cli: Run) -> None:
+    assert run_cli("verify", out).returncode == 0
+    (out / "ledger.parquet").write_bytes(b"")
+    done = run_cli("verify", out)
+    assert done.returncode == 1
+    assert "PROBLEM: ledger.parquet" in done.stdout
+
+
+def test_options_may_stand_in_a_file_and_flags_win(
+    vqa_files: VqaFiles, tmp_path: Path, run_cli: Run
+) -> None:
+    paths = vqa_files.write()
+    config = tmp_path / "options.yaml"
+    config.write_text(
+        f"questions: {paths['questions']}\nannotations: {paths['annotations']}\nsplit: dev\n"
+    )
+    done = run_cli("convert", "coco-vqa", "--config", config, "--split", "x", "-o", tmp_path / "o")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "o" / "x-00000.arrow").exists()
+    config.write_text("qestions: q.json\n")
+    done = run_cli("convert", "coco-vqa", "--config", config, "-o", tmp_path / "p")
+    assert "options.yaml: qestions: no such option" in done.stderr
+    assert done.stderr.endswith("Did you mean questions?\n")
+
+
+def test_a_reader_of_the_output_may_go_away(out: Path) -> None:
+    import subprocess
+    import sys
+
+    command = f"{sys.executable} -m vqadata ledger {out} --all --json | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
