@@ -142,6 +142,10 @@ class Ledger:
             for file, seen in self.seen.items()
         ]
 
+    def actions(self) -> dict[str, int]:
+        """Number of entries by action."""
+        return dict(sorted(Counter(entry.action for entry in self.entries).items()))
+
     def flags(self) -> dict[str, int]:
         """Number of flagged rows by reason."""
         counts = Counter(entry.reason for entry in self.entries if entry.action == "flagged")

@@ -26,8 +26,8 @@ def account(manifest: Manifest, out: Path) -> str:
     if manifest.flags:
         see = f"vqadata ledger {out} --action flagged"
         lines.append(f"kept with a remark: {_counts(manifest.flags)}; see them with: {see}")
-    if manifest.quarantined:
-        rows_in = counted(manifest.quarantined, "row")
+    if quarantined := manifest.ledger.entries.get("quarantined"):
+        rows_in = counted(quarantined, "row")
         see = f"vqadata ledger {out} --action quarantined"
         lines.append(f"{rows_in} in quarantine; see them with: {see}")
     if not manifest.questions:

@@ -90,7 +90,7 @@ def finish(
             file=LEDGER,
             bytes=path.stat().st_size,
             sha256=file_digest(path),
-            entries=len(ledger.entries),
+            entries=ledger.actions(),
         ),
     )
     folder = staging.parent

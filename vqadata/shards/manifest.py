@@ -89,7 +89,7 @@ class LedgerFile(_Part):
     file: str = Field(description="File name in the folder.")
     bytes: int = Field(description="File size.")
     sha256: str = Field(description="sha256 of the file.")
-    entries: int = Field(description="Rows.")
+    entries: dict[str, int] = Field(description="Rows by action: dropped, quarantined, flagged.")
 
 
 class Manifest(_Part):
