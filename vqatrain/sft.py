@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import math
@@ -17,6 +18,8 @@ from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
 from vqatrain.data import Questions, Schedule, curriculum, trainable
 from vqatrain.family import Loaded
+
+CHECKPOINTS = "checkpoints"
 
 LIBRARIES = ("vqadata", "torch", "transformers", "peft", "accelerate", "pillow", "pyarrow")
 
@@ -58,6 +61,7 @@ def run(config: TrainConfig) -> Path:
     result = trainer.train(resume_from_checkpoint=str(config.resume) if config.resume else None)
 
     _save(folder, config, loaded, model)
+    _remove_empty(folder / CHECKPOINTS)
     _write_json(
         folder / models.RUN_FILE,
         {
@@ -68,6 +72,7 @@ def run(config: TrainConfig) -> Path:
             "loss": result.training_loss,
             "seconds": round(time.time() - started, 1),
             "parameters": parameters,
+            "device": str(trainer.args.device),
             "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
         },
     )
@@ -85,7 +90,7 @@ def _trainer(
 
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
     arguments = TrainingArguments(
-        output_dir=str(folder / "checkpoints"),
+        output_dir=str(folder / CHECKPOINTS),
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.gradient_accumulation,
         max_steps=steps,
@@ -122,6 +127,12 @@ def _save(folder: Path, config: TrainConfig, loaded: Loaded, model: Any) -> None
     if config.tuning == "lora" and config.model.startswith(models.TINY):
         model.unload().save_pretrained(str(folder / models.BASE_FOLDER))
         loaded.processor.save_pretrained(str(folder / models.BASE_FOLDER))
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove the folder that the trainer makes for checkpoints, if there are none."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _refuse_existing(config: TrainConfig) -> None:

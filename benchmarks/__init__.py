@@ -1,0 +1,1 @@
+"""Benchmarks: each module reprints its table with one command."""

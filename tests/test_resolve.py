@@ -1,0 +1,98 @@
+"""Pictures are found under the names that data sets use, and never outside the roots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vqadata.images.resolve import OutsideRootError, Resolver
+
+
+def folder(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return root
+
+
+def found(root: Path, name: str, deep: bool = True) -> str | None:
+    match = Resolver([root], deep).find(name)
+    return match.name if match else None
+
+
+COCO14, COCO17 = "COCO_val2014_000000000042.jpg", "000000000042.jpg"
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ("a/b.png", "a/b.png"),
+        ("images/b.png", "b.png"),
+        ("deep/down/b.png", "b.png"),
+        ("deep/b.png", "other/b.png"),
+        ("b.png", "b"),
+        ("b.png", "a\\b.png"),
+        (COCO17, COCO14),
+        (f"val2017/{COCO17}", f"val2014/{COCO14}"),
+        (f"val2014/{COCO14}", COCO17),
+    ],
+)
+def test_a_picture_is_found(there: str, asked: str, tmp_path: Path) -> None:
+    assert found(folder(tmp_path, there), asked) == there
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        (["x/b.png", "y/b.png"], "b.png"),  # two of the same name: not one is meant
+        (["b.png", "b.jpg"], "b"),
+        ([f"train2014/COCO_train2014_{42:012}.jpg", COCO14], COCO17),
+        (["b.txt"], "b"),
+        (["b.png"], "c.png"),
+    ],
+)
+def test_what_is_not_one_picture_is_missing(there: list[str], asked: str, tmp_path: Path) -> None:
+    assert found(folder(tmp_path, *there), asked) is None
+
+
+def test_the_more_literal_name_wins(tmp_path: Path) -> None:
+    folder(tmp_path, "b.png", "deep/b.png", "images/c.png", "other/c.png")
+    assert found(tmp_path, "b.png") == "b.png"
+    assert found(tmp_path, "c.png") == "images/c.png"
+    assert found(tmp_path, "deep/b.png") == "deep/b.png"
+
+
+def test_same_named_pictures_of_several_folders_stay_apart(tmp_path: Path) -> None:
+    folder(tmp_path, "xmlab0/source.jpg", "xmlab1/source.jpg")
+    assert found(tmp_path, "xmlab1/source.jpg") == "xmlab1/source.jpg"
+
+
+def test_roots_are_tried_in_order(tmp_path: Path) -> None:
+    roots = [folder(tmp_path / name, "b.png") for name in ("one", "two")]
+    match = Resolver(roots).find("b.png")
+    assert match is not None
+    assert match.file == roots[0].resolve() / "b.png"
+
+
+def test_a_shallow_look_searches_images_only(tmp_path: Path) -> None:
+    folder(tmp_path, "deep/b.png", "images/deep/c.png")
+    assert found(tmp_path, "b.png", deep=False) is None
+    assert found(tmp_path, "c.png", deep=False) == "images/deep/c.png"
+
+
+@pytest.mark.parametrize("name", ["../b.png", "a/../../b.png", "/etc/passwd", "a\0b", "..\\b.png"])
+def test_no_way_out(name: str, tmp_path: Path) -> None:
+    folder(tmp_path, "b.png", "root/a.png")
+    with pytest.raises(OutsideRootError):
+        Resolver([tmp_path / "root"]).find(name)
+
+
+def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
+    folder(tmp_path, "secret.png", "root/a.png")
+    (tmp_path / "root" / "link.png").symlink_to(tmp_path / "secret.png")
+    (tmp_path / "root" / "deep").symlink_to(tmp_path)
+    with pytest.raises(OutsideRootError):
+        Resolver([tmp_path / "root"]).find("link.png")
+    assert found(tmp_path / "root", "secret.png") is None
