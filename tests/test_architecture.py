@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(p for package in ("vqadata", "vqatrain") for p in (ROOT / package).rglob("*.py"))
 
 FLOORS = [
-    {"errors"},
+    {"errors", "yaml_file"},
     {"record", "images.header", "flags", "inputs"},
     {"answers", "images.resolve", "images.decode", "shards.manifest", "shards.schema",
      "command_line", "json_records", "delimited"},

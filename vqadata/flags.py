@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Union, get_a
 import click
 
 from vqadata.errors import OptionError
+from vqadata.yaml_file import read_mapping
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -171,23 +172,11 @@ def _click_type(annotation: Any) -> tuple[Any, bool]:
 
 
 def _read_section(config: Path, section: str) -> Mapping[str, Any]:
-    import yaml
-
-    try:
-        document = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OptionError(
-            str(config), f"cannot be read: {error.strerror}", "a YAML file", "Check --config."
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())
-        raise OptionError(str(config), f"not YAML: {problem}", "a mapping of options") from None
-    part = document.get(section) if section and isinstance(document, dict) else document
-    if part is None:
-        return {}
-    if not isinstance(part, dict):
-        raise OptionError(str(config), f"found {type(part).__name__}", "a mapping of options")
-    return part
+    document = read_mapping(config, "--config", "a mapping of options")
+    part = document.get(section) if section else document
+    if not isinstance(part, dict | None):
+        raise OptionError(str(config), f"{section}: not a mapping", "a mapping of options")
+    return part or {}
 
 
 def _first_fault(

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from vqadata.errors import OptionError
 from vqadata.layouts.field_path import NOTHING, FieldPath, look_up, nearest, split_path
+from vqadata.yaml_file import read_mapping
 
 NAMES = (
     "image", "question", "answer", "answers", "question_id", "image_id", "choices",
@@ -85,7 +86,7 @@ def load_map(
     Raises:
         OptionError: The file cannot be read, or a name or a value is not of the form.
     """
-    found = _read_yaml(path) if path else {}
+    found = read_mapping(path, "--map", "names with paths") if path else {}
     flags: dict[str, Any] = {}
     for name, value in (_pair(flag, "--field") for flag in fields):
         flags.setdefault(name, []).append(value)
@@ -160,22 +161,3 @@ def _pair(flag: str, option: str) -> tuple[str, str]:
     if not equals or not value:
         raise OptionError(option, f"found {flag!r}", "NAME=VALUE, such as image=image_name")
     return name.strip(), value
-
-
-def _read_yaml(path: Path) -> Mapping[Any, Any]:
-    import yaml
-
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise OptionError(
-            str(path), f"cannot be read: {error.strerror}", "a YAML field map", "Check --map."
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())
-        raise OptionError(
-            str(path), f"not YAML: {problem}", "a mapping of names to paths"
-        ) from None
-    if not isinstance(document, dict | None):
-        raise OptionError(str(path), f"found {type(document).__name__}", "names with paths")
-    return document or {}
