@@ -15,14 +15,15 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(p for package in ("vqadata", "vqatrain") for p in (ROOT / package).rglob("*.py"))
 
 FLOORS = [
-    {"errors", "yaml_file"},
+    {"errors", "yaml_file", "digests", "spill"},
     {"record", "images.header", "flags", "inputs"},
     {"answers", "images.resolve", "images.decode", "shards.manifest", "shards.schema",
      "command_line", "json_records", "delimited"},
-    {"ledger", "shards.writer"},
+    {"ledger", "shards.writer", "images.book"},
     {"steps", "shards.folder", "shards.reader"},
     {"discover", "shards.verify", "story", "figures", "layouts.*"},
     {"suggest", "sources.*", "cleaners.*"},
+    {"assembly"},
     {"conversion"},
     {"cleaning"},
     {"printing"},

@@ -79,9 +79,9 @@ def test_a_failed_run_leaves_no_folder(vqa_files: VqaFiles, tmp_path: Path) -> N
 
 
 KILLED_AT = {
-    "first picture": ("vqadata.shards.writer.ShardWriter", "write", 0),
-    "second picture": ("vqadata.shards.writer.ShardWriter", "write", 1),
-    "ledger": ("vqadata.shards.folder", "write_ledger", 0),
+    "first pictures": ("vqadata.shards.writer.ShardWriter", "write", 0),
+    "after the pictures": ("vqadata.shards.writer.ShardWriter", "close", 0),
+    "ledger": ("vqadata.ledger.Ledger", "close", 0),
     "move": ("pathlib.Path", "rename", 0),
     "manifest": ("vqadata.shards.folder", "write_manifest", 0),
 }

@@ -16,7 +16,12 @@ from vqadata.record import Answer, Origin, Record, SoftLabel, record_schema, to_
 
 RECORD_SCHEMA = json.loads(text_of("record"))
 
-JSON_TYPES = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64()}
+JSON_TYPES = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

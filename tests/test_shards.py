@@ -60,9 +60,9 @@ def test_a_shard_is_closed_on_size(vqa_files: VqaFiles, tmp_path: Path) -> None:
     import os
 
     for i in range(3):
-        padding = os.urandom(700_000)
+        padding = os.urandom(5_000_000)
         vqa_files.picture(i).write_bytes(encoded("navy", (16 + i, 12)) + padding)
-    options = OutputOptions(shard_mb=1)
+    options = OutputOptions(shard_mb=8)
     manifest = convert(CocoVqa(**vqa_files.write()), tmp_path / "out", options)
     assert [(shard.file, shard.pictures) for shard in manifest.shards] == [
         ("val2014-00000.arrow", 2), ("val2014-00001.arrow", 1),

@@ -1,18 +1,28 @@
-"""From many answers to the one to train on.
+"""From many answers to the one to train on, a batch at a time.
 
 The policy is an option of every source and is recorded in the manifest. All answers stay in the
 record whatever the policy, so another one can be applied later.
+
+Answers of a batch become a matrix of codes, one row a question; counting is then a comparison of
+every answer with every other one of its row (n x L x L for n questions of at most L answers).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from vqadata.record import Answer, SoftLabel
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Matrix: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 AnswerPolicy = Literal["majority", "first", "most-confident", "soft", "given"]
+"""``majority``: the most frequent answer; of tied ones the one that comes first in the source.
+``first``: the first answer. ``most-confident``: the majority among the answers with the highest
+confidence. ``soft``: the majority, plus soft labels of all distinct answers. ``given``: what the
+source itself names as the answer."""
 
 CONFIDENCE_ORDER = {"yes": 2, "maybe": 1, "no": 0}
 """How sure the annotators of VQA v1/v2 said they were; an unknown word counts as ``no``."""
@@ -20,54 +30,143 @@ CONFIDENCE_ORDER = {"yes": 2, "maybe": 1, "no": 0}
 SOFT_SCORE_STEP = 0.3
 """Soft score an occurrence: the leave-one-out VQA accuracy of an answer (Antol et al. 2015)."""
 
-
-class Choice(NamedTuple):
-    """The chosen answer, with soft labels where the policy makes them."""
-
-    answer: str | None
-    soft_labels: list[SoftLabel]
+CELLS = 1 << 22
+"""Comparisons made at a time, which bounds the memory of a batch with long lists of answers."""
 
 
-def choose(policy: AnswerPolicy, answers: Sequence[Answer], given: str | None) -> Choice:
-    """Choose the training answer.
+class _Answers(NamedTuple):
+    """The answers of a batch as a matrix; -1 where a question has fewer than the others."""
+
+    codes: Matrix
+    """int32, shape (questions, most answers)."""
+    counts: Matrix
+    """Occurrences of each answer in its row, of that shape; 0 where there is none."""
+    texts: pa.Array
+    """The text of each code."""
+
+
+def settle(batch: pa.RecordBatch, policy: AnswerPolicy) -> pa.RecordBatch:
+    """Choose the training answers of a batch of records, and say how far the annotators agree.
 
     Args:
-        policy: ``majority``: the most frequent answer; of tied ones the one that comes first in the
-            source. ``first``: the first answer. ``most-confident``: the majority among the answers
-            with the highest confidence. ``soft``: the majority, plus soft labels of all distinct
-            answers. ``given``: what the source itself names as the answer.
-        answers: All answers in source order; answers are equal if their texts are.
-        given: The source's own single answer (``multiple_choice_answer``), if it has one.
+        batch: Records with ``answers`` and ``given_answer``.
+        policy: How to choose; see :data:`AnswerPolicy`.
 
     Returns:
-        The answer, ``None`` where there is nothing to choose from.
+        The batch with ``answer``, ``agreement`` and ``soft_labels`` filled. ``answer`` is
+        ``given_answer`` where there are no answers; null where there is neither.
     """
-    if policy == "given" or not answers:
-        return Choice(given, [])
+    answers = _matrix(batch.column("answers"))
+    columns = {
+        "answer": _chosen(batch, answers, policy),
+        "agreement": _agreement(answers, batch.schema.field("agreement").type),
+    }
+    if policy == "soft":
+        columns["soft_labels"] = _soft_labels(answers, batch.schema.field("soft_labels").type)
+    for name, column in columns.items():
+        place = batch.schema.get_field_index(name)
+        batch = batch.set_column(place, batch.schema.field(name), column)
+    return batch
+
+
+def _matrix(answers: pa.ListArray) -> _Answers:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(answers), 0).to_numpy()
+    texts = pc.struct_field(pc.list_flatten(answers), "answer").dictionary_encode()
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    codes = np.full((len(lengths), max(int(lengths.max(initial=0)), 1)), -1, np.int32)
+    codes[rows, places] = texts.indices.to_numpy()
+    return _Answers(codes, _counted(codes), texts.dictionary)
+
+
+def _counted(codes: Matrix) -> Matrix:
+    """How often each cell's code stands in its row; 0 for an empty cell."""
+    import numpy as np
+
+    longest = codes.shape[1]
+    counts = np.empty(codes.shape, np.int32)
+    step = max(1, CELLS // longest**2)
+    for start in range(0, len(codes), step):
+        part = codes[start : start + step]
+        counts[start : start + step] = (part[:, :, None] == part[:, None, :]).sum(2)
+    return np.where(codes < 0, 0, counts)
+
+
+def _chosen(batch: pa.RecordBatch, answers: _Answers, policy: AnswerPolicy) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    given = batch.column("given_answer")
+    if policy == "given":
+        return given
+    counts = answers.counts
     if policy == "first":
-        return Choice(answers[0].answer, [])
-    if policy == "most-confident":
-        return Choice(_majority(_most_confident(answers)), [])
-    return Choice(_majority(answers), _soft_labels(answers) if policy == "soft" else [])
+        counts = np.where(answers.codes < 0, 0, 1)
+    elif policy == "most-confident":
+        counts = _counted(_most_confident(batch.column("answers"), answers.codes))
+    best = counts.argmax(1)  # of equal counts the first
+    codes = answers.codes[np.arange(len(best)), best]
+    picked = answers.texts.take(pa.array(codes, mask=codes < 0))
+    return pc.if_else(pa.array(codes < 0), given, picked)
 
 
-def _majority(answers: Sequence[Answer]) -> str:
-    # Counter keeps insertion order and most_common sorts stably: a tie goes to the first.
-    return Counter(answer.answer for answer in answers).most_common(1)[0][0]
+def _most_confident(answers: pa.ListArray, codes: Matrix) -> Matrix:
+    """The codes without the answers that are less sure than the surest of their row."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    words = pc.struct_field(pc.list_flatten(answers), "confidence").dictionary_encode()
+    order = [CONFIDENCE_ORDER.get(word, 0) for word in words.dictionary.to_pylist()]
+    levels = np.full(codes.shape, -1)
+    known = pc.fill_null(words.indices, len(order)).to_numpy()
+    levels[codes >= 0] = np.array([*order, 0])[known]
+    return np.where(levels == levels.max(1, keepdims=True), codes, -1)
 
 
-def _most_confident(answers: Sequence[Answer]) -> list[Answer]:
-    best = max(_confidence(answer) for answer in answers)
-    return [answer for answer in answers if _confidence(answer) == best]
+def _agreement(answers: _Answers, kind: pa.StructType) -> pa.StructArray:
+    import numpy as np
+    import pyarrow as pa
+
+    codes, counts, texts = answers
+    present = codes >= 0
+    number = np.maximum(present.sum(1), 1)
+    most = counts.max(1)
+    share = np.where(present, counts, 1) / number[:, None]
+    surprise = np.where(present, -np.log2(share), 0)
+    columns = {
+        "distinct": np.rint((present / np.maximum(counts, 1)).sum(1)).astype(np.int64),
+        "majority_share": most / number,
+        "entropy": (surprise.sum(1) / number).round(6) + 0.0,
+        "tie": ((counts == most[:, None]) & present).sum(1) > most,
+        "contradiction": _said(codes, texts, "yes") & _said(codes, texts, "no"),
+    }
+    few = pa.array(present.sum(1) < 2)
+    arrays = [pa.array(columns[field.name]) for field in kind.fields]
+    return pa.StructArray.from_arrays(arrays, fields=kind.fields, mask=few)
 
 
-def _confidence(answer: Answer) -> int:
-    return CONFIDENCE_ORDER.get(answer.confidence or "no", 0)
+def _said(codes: Matrix, texts: pa.Array, word: str) -> Matrix:
+    """Whether each row has an answer that is ``word`` in any case."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    wanted = np.flatnonzero(pc.equal(pc.utf8_lower(texts), word).to_numpy(zero_copy_only=False))
+    return np.asarray(np.isin(codes, wanted).any(axis=1))
 
 
-def _soft_labels(answers: Sequence[Answer]) -> list[SoftLabel]:
-    counts = Counter(answer.answer for answer in answers)
-    return [
-        SoftLabel(answer=text, score=min(1.0, round(SOFT_SCORE_STEP * n, 1)))
-        for text, n in counts.most_common()
+def _soft_labels(answers: _Answers, kind: pa.ListType) -> pa.ListArray:
+    import pyarrow as pa
+
+    texts = answers.texts.to_pylist()
+    labels = [
+        [
+            {"answer": texts[code], "score": min(1.0, round(SOFT_SCORE_STEP * count, 1))}
+            for code, count in Counter(code for code in row if code >= 0).most_common()
+        ]
+        for row in answers.codes.tolist()
     ]
+    return pa.array(labels, kind)

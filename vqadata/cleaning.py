@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vqadata import cleaners as cleaner_folder
-from vqadata.conversion import OutputOptions, note_record, step_entry
+from vqadata.conversion import OutputOptions, step_entry
 from vqadata.discover import find, names
 from vqadata.errors import OptionError
-from vqadata.images.header import Header
 from vqadata.ledger import Ledger, read_ledger
 from vqadata.shards.folder import finish, new_folder
-from vqadata.shards.manifest import Manifest
-from vqadata.shards.reader import Shards, open_shards
-from vqadata.shards.schema import Picture, shard_schema
+from vqadata.shards.manifest import LEDGER, Manifest
+from vqadata.shards.reader import open_shards
+from vqadata.shards.schema import shard_schema
 from vqadata.shards.writer import ShardWriter
 from vqadata.steps import Cleaner, Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Row = dict[str, Any]
+    from vqadata.spill import Numbers
 
 
 def cleaner_kinds() -> list[type[Cleaner]]:
@@ -71,10 +70,14 @@ def clean(
     if Path(out).resolve() == before.folder.resolve():
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     with new_folder(Path(out), options.overwrite) as folder:
-        ledger = _continued(before)
+        ledger = Ledger(folder / LEDGER, "clean")
+        seen = {entry.file: entry.seen for entry in before.manifest.balance}
+        ledger.resume(seen, read_ledger(before.folder / before.manifest.ledger.file))
         with ShardWriter(folder, options.shard_mb << 20) as writer:
-            for batch in before.batches():
-                _write(_cleaned(batch, chosen, ledger), writer, ledger)
+            for split, batch in before.split_batches():
+                left = _cleaned(batch, chosen, ledger)
+                ledger.keep(left.column("questions").flatten().field("origin"))
+                writer.write(split, left)
             entries = writer.close()
         steps = [
             step_entry("clean", cleaner.step_name(), cleaner, options, before.digest)
@@ -84,64 +87,42 @@ def clean(
         return finish(folder, history, before.manifest.inputs, entries, ledger)
 
 
-def _continued(before: Shards) -> Ledger:
-    seen = {entry.file: entry.seen for entry in before.manifest.balance}
-    entries = read_ledger(before.folder / before.manifest.ledger.file)
-    return Ledger("clean", seen, entries)
-
-
-def _cleaned(batch: pa.RecordBatch, cleaners: list[Cleaner], ledger: Ledger) -> list[Row]:
+def _cleaned(batch: pa.RecordBatch, cleaners: list[Cleaner], ledger: Ledger) -> pa.RecordBatch:
     """The rows of a batch that are left after all cleaners."""
-    import pyarrow as pa
-
-    rows: list[Row] = batch.to_pylist()
     for cleaner in cleaners:
         ledger.step = cleaner.step_name()
         verdicts = list(cleaner.judge(batch))
         if verdicts:
-            rows = _applied(rows, verdicts, ledger)
-            batch = pa.RecordBatch.from_pylist(rows, schema=shard_schema())
-    return rows
+            batch = _applied(batch, verdicts, ledger)
+    return batch
 
 
-def _applied(rows: list[Row], verdicts: list[Verdict], ledger: Ledger) -> list[Row]:
+def _applied(batch: pa.RecordBatch, verdicts: list[Verdict], ledger: Ledger) -> pa.RecordBatch:
     """Note the verdicts and take away what was dropped; a picture without questions goes too."""
-    gone: set[tuple[int, int]] = set()
+    import numpy as np
+    import pyarrow as pa
+
+    questions = batch.column("questions")
+    flat, offsets = questions.flatten(), questions.offsets.to_numpy() - questions.offsets[0].as_py()
+    stay = np.ones(len(flat), bool)
     for verdict in verdicts:
-        for place in _places(rows, verdict):
-            record = rows[place[0]]["questions"][place[1]]
+        for place in _places(offsets, verdict):
             if verdict.action == "flag":
-                note_record(ledger, "flagged", verdict.why, record)
-            elif place not in gone:
-                note_record(ledger, "dropped", verdict.why, record)
-                gone.add(place)
-    left = []
-    for number, row in enumerate(rows):
-        questions = [q for k, q in enumerate(row["questions"]) if (number, k) not in gone]
-        if questions:
-            left.append(row | {"questions": questions})
-    return left
+                ledger.note_record("flagged", verdict.why, flat[place].as_py())
+            elif stay[place]:
+                ledger.note_record("dropped", verdict.why, flat[place].as_py())
+                stay[place] = False
+    left = np.diff(np.concatenate([[0], np.cumsum(stay)])[offsets])
+    rows = pa.array(left > 0)
+    ends = pa.array(np.concatenate([[0], np.cumsum(left[left > 0])]), pa.int32())
+    nested = pa.ListArray.from_arrays(ends, flat.filter(pa.array(stay))).cast(questions.type)
+    others = [batch.column(name).filter(rows) for name in ("images", "image_facts")]
+    return pa.RecordBatch.from_arrays([*others, nested], schema=shard_schema())
 
 
-def _places(rows: list[Row], verdict: Verdict) -> Iterator[tuple[int, int]]:
-    """The questions that a verdict is about, as (row, question)."""
-    if verdict.question is not None:
-        yield verdict.row, verdict.question
-    else:
-        yield from ((verdict.row, k) for k in range(len(rows[verdict.row]["questions"])))
-
-
-def _write(rows: list[Row], writer: ShardWriter, ledger: Ledger) -> None:
-    for row in rows:
-        pairs = zip(row["images"], row["image_facts"], strict=True)
-        pictures = [_picture(image, facts) for image, facts in pairs]
-        for question in row["questions"]:
-            ledger.keep(question["origin"])
-        writer.write(row["questions"][0]["split"] or "", pictures, row["questions"])
-
-
-def _picture(image: Row, facts: Row) -> Picture:
-    header = None
-    if facts["width"] is not None:
-        header = Header(facts["width"], facts["height"], facts["format"], facts["mode"])
-    return Picture(image["path"], image["bytes"], facts["digest"], header)
+def _places(offsets: Numbers, verdict: Verdict) -> range:
+    """The questions that a verdict is about, as numbers in the batch."""
+    start, stop = int(offsets[verdict.row]), int(offsets[verdict.row + 1])
+    if verdict.question is None:
+        return range(start, stop)
+    return range(start + verdict.question, start + verdict.question + 1)

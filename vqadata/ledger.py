@@ -7,6 +7,7 @@ reason and the evidence. Both together name each record of each input file exact
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ RAW_LIMIT = 1 << 20
 
 WRITE_CHUNK = 10_000
 """Entries written at a time, which bounds the memory of a large ledger."""
+
+_PLACE = ("file", "index", "answers_file", "answers_index")
 
 
 class LedgerEntry(BaseModel):
@@ -60,35 +63,39 @@ class Rejection(NamedTuple):
 
 
 class Ledger:
-    """Collects the fates of one step and adds up the account.
+    """Writes down the fates of one step as they come, and adds up the account.
+
+    Memory is bounded: entries go to the file in chunks, and only their counts stay.
 
     Args:
+        path: The Parquet file to write.
         step: Name that new entries carry.
-        seen: Records by input file, where a former step has counted them.
-        entries: Entries of former steps.
     """
 
-    def __init__(
-        self,
-        step: str,
-        seen: Mapping[str, int] | None = None,
-        entries: Iterable[LedgerEntry] = (),
-    ) -> None:
-        """Start empty, or continue a former ledger."""
+    def __init__(self, path: Path, step: str) -> None:
+        """Start with an empty account."""
         self.step = step
-        self.seen: Counter[str] = Counter(seen or {})
-        self.entries: list[LedgerEntry] = list(entries)
+        self.seen: Counter[str] = Counter()
         self._kept: Counter[str] = Counter()
+        self._noted: Counter[tuple[str, str, str]] = Counter()
+        self._actions: Counter[str] = Counter()
+        self._flags: Counter[str] = Counter()
+        self._file = _LedgerFile(path)
+
+    def resume(self, seen: Mapping[str, int], entries: Iterable[LedgerEntry]) -> None:
+        """Take over the account and the entries of the step before."""
+        self.seen.update(seen)
+        for entry in entries:
+            self._add(entry.model_dump())
 
     def see(self, file: str, records: int) -> None:
         """Count ``records`` more records of ``file``."""
         self.seen[file] += records
 
-    def keep(self, origin: Mapping[str, Any]) -> None:
-        """Count one row as written to the shards."""
-        self._kept[origin["file"]] += 1
-        if origin["answers_file"] is not None:
-            self._kept[origin["answers_file"]] += 1
+    def keep(self, origins: pa.StructArray) -> None:
+        """Count rows as written to the shards, by their origins."""
+        for column in ("file", "answers_file"):
+            self._kept.update(_counts(origins, column))
 
     def note(
         self,
@@ -107,61 +114,125 @@ class Ledger:
             question_id: The question's id, if it is known.
             raw: The record as it stood in the file.
         """
-        self.entries.append(
-            LedgerEntry(
-                step=self.step,
-                action=action,
-                question_id=question_id,
-                file=origin.file,
-                index=origin.index,
-                answers_file=origin.answers_file,
-                answers_index=origin.answers_index,
-                raw=_shortened(raw),
-                **why._asdict(),
-            )
-        )
+        place = origin.model_dump(exclude={"source"})
+        entry = {"step": self.step, "action": action, "question_id": question_id, **place}
+        self._add({**entry, **why._asdict(), "raw": _shortened(raw)})
+
+    def note_records(
+        self, action: Action, why: Rejection, records: pa.RecordBatch, found: pa.Array | None = None
+    ) -> None:
+        """Write down what happened to canonical records; the entries hold the records themselves.
+
+        Args:
+            action: As in :meth:`note`.
+            why: The reason, the same for all.
+            records: The records.
+            found: What was found in each, where that differs.
+        """
+        import pyarrow as pa
+
+        count = records.num_rows
+        columns = {"step": self.step, "action": action, **why._asdict()}
+        table = {name: pa.repeat(pa.scalar(v, pa.string()), count) for name, v in columns.items()}
+        table["question_id"] = records.column("question_id")
+        table |= {name: records.column("origin").field(name) for name in _PLACE}
+        table["raw"] = _as_json(records)
+        if found is not None:
+            table["found"] = found
+        for file in ("file", "answers_file"):
+            for name, number in _counts(records.column("origin"), file).items():
+                self._count(action, why.reason, name, number)
+        self._actions[action] += count
+        self._flags[why.reason] += count * (action == "flagged")
+        self._file.write(pa.table(table).select(LedgerEntry.model_fields))
+
+    def note_record(self, action: Action, why: Rejection, record: Mapping[str, Any]) -> None:
+        """Write down what happened to one canonical record; the entry holds the record itself."""
+        raw = json.dumps(record, ensure_ascii=False)
+        self.note(action, why, Origin(**record["origin"]), record["question_id"], raw)
+
+    def close(self) -> None:
+        """Write what is left; the file is whole from now on."""
+        self._file.close()
 
     def balance(self) -> list[BalanceEntry]:
         """The account of every input file, in the order in which the files were met."""
-        lost: dict[str, dict[str, Counter[str]]] = {
-            file: {"dropped": Counter(), "quarantined": Counter()} for file in self.seen
-        }
-        for entry in self.entries:
-            if entry.action == "flagged":
-                continue
-            for file in {entry.file, entry.answers_file} - {None}:
-                lost[str(file)][entry.action][entry.reason] += 1
         return [
             BalanceEntry(
                 file=file,
                 seen=seen,
                 kept=self._kept[file],
-                dropped=dict(sorted(lost[file]["dropped"].items())),
-                quarantined=dict(sorted(lost[file]["quarantined"].items())),
+                dropped=self._reasons(file, "dropped"),
+                quarantined=self._reasons(file, "quarantined"),
             )
             for file, seen in self.seen.items()
         ]
 
     def actions(self) -> dict[str, int]:
         """Number of entries by action."""
-        return dict(sorted(Counter(entry.action for entry in self.entries).items()))
+        return dict(sorted(self._actions.items()))
 
     def flags(self) -> dict[str, int]:
         """Number of flagged rows by reason."""
-        counts = Counter(entry.reason for entry in self.entries if entry.action == "flagged")
+        return dict(sorted((+self._flags).items()))
+
+    def _add(self, entry: dict[str, Any]) -> None:
+        for file in {entry["file"], entry["answers_file"]} - {None}:
+            self._count(entry["action"], entry["reason"], file, 1)
+        self._actions[entry["action"]] += 1
+        self._flags[entry["reason"]] += entry["action"] == "flagged"
+        self._file.add(entry)
+
+    def _count(self, action: str, reason: str, file: str, number: int) -> None:
+        self._noted[file, action, reason] += number
+
+    def _reasons(self, file: str, action: str) -> dict[str, int]:
+        counts = {r: n for (f, a, r), n in self._noted.items() if (f, a) == (file, action)}
         return dict(sorted(counts.items()))
 
 
-def write_ledger(path: Path, entries: list[LedgerEntry]) -> None:
-    """Write all entries to a Parquet file; the same entries give the same bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+class _LedgerFile:
+    """A Parquet file that is written in chunks; the same entries give the same bytes."""
 
-    schema = ledger_schema()
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for start in range(0, len(entries), WRITE_CHUNK):
-            rows = [entry.model_dump() for entry in entries[start : start + WRITE_CHUNK]]
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+    def __init__(self, path: Path) -> None:
+        import pyarrow.parquet as pq
+
+        self._writer = pq.ParquetWriter(path, ledger_schema(), compression="zstd")
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= WRITE_CHUNK:
+            self._flush()
+
+    def write(self, table: pa.Table) -> None:
+        self._flush()
+        self._writer.write_table(table.cast(ledger_schema()))
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=ledger_schema()))
+            self._rows = []
+
+
+def _counts(origins: pa.StructArray, column: str) -> dict[str, int]:
+    """Number of rows by the name of a file; rows without one are not counted."""
+    counted = origins.field(column).value_counts().to_pylist()
+    return {each["values"]: each["counts"] for each in counted if each["values"] is not None}
+
+
+def _as_json(records: pa.RecordBatch) -> pa.Array:
+    """Each record as JSON text."""
+    import polars as pl
+
+    frame = pl.DataFrame(records)
+    return frame.select(pl.struct(pl.all()).struct.json_encode()).to_series().to_arrow()
 
 
 def read_ledger(path: Path) -> Iterator[LedgerEntry]:

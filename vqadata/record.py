@@ -48,6 +48,16 @@ class SoftLabel(_Part):
     score: float = Field(description="min(1, 0.3 x occurrences): 0.3, 0.6, 0.9, 1.")
 
 
+class Agreement(_Part):
+    """How far the annotators of one question agree; answers are equal if their texts are."""
+
+    distinct: int = Field(description="Number of distinct answers.")
+    majority_share: float = Field(description="Share of the most frequent answer, 0 to 1.")
+    entropy: float = Field(description="Entropy of the answers in bits; 0 if all are equal.")
+    tie: bool = Field(description="Whether several answers are the most frequent one.")
+    contradiction: bool = Field(description="Whether both yes and no were answered.")
+
+
 class Origin(_Part):
     """Where a record came from: enough to find it again in the source files."""
 
@@ -72,7 +82,13 @@ class Record(_Part):
     answer: str | None = Field(
         None, description="The answer to train on, chosen by the answer policy; null if unknown."
     )
+    given_answer: str | None = Field(
+        None, description="What the source itself names as the answer (multiple_choice_answer)."
+    )
     answers: list[Answer] = Field(default_factory=list, description="All answers of the source.")
+    agreement: Agreement | None = Field(
+        None, description="Agreement of the answers; null if there are fewer than two."
+    )
     soft_labels: list[SoftLabel] = Field(
         default_factory=list, description="Distinct answers with scores; filled by policy soft."
     )
@@ -123,7 +139,8 @@ def _arrow_type(annotation: Any) -> tuple[pa.DataType, bool]:
         return pa.list_(pa.field("item", kind, nullable)), False
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return pa.struct(_fields_of(annotation)), False
-    return {str: pa.string(), int: pa.int64(), float: pa.float64()}[annotation], False
+    plain = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    return plain[annotation], False
 
 
 BATCH_RECORDS = 4096

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from vqadata.answers import AnswerPolicy, choose
 from vqadata.errors import OptionError
 from vqadata.json_records import RawRecord
 from vqadata.layouts.field_map import ABSENT_IN_TESTS, ANSWER_NAMES, FieldMap
@@ -43,7 +42,6 @@ class Rules(NamedTuple):
     """The file's name in the ledger."""
     stem: str
     """What ids begin with where the file has none."""
-    policy: AnswerPolicy
     drop_unanswered: bool
     split: str | None
     licence: str | None
@@ -143,7 +141,7 @@ class _Mapper:
             why = Rejection(DUPLICATE_ID, self._place_of_id(raw), f"{key}, as {first}", "a new id")
             self._ledger.note("quarantined", why, origin, key, raw.raw)
             return None
-        if record.answer is None and self._answered and self._rules.drop_unanswered:
+        if not record.answers and self._answered and self._rules.drop_unanswered:
             why = Rejection(UNANSWERED, raw.path, "no answers", "at least one answer")
             self._ledger.note("dropped", why, origin, key, raw.raw)
             return None
@@ -157,15 +155,13 @@ class _Mapper:
         right = [Answer(answer=choices[correct])] if correct is not None else []
         answers = row.answers() or right
         given = row.text("answer") or next((answer.answer for answer in right), None)
-        chosen = choose(self._rules.policy, answers, given)
         return Record(
             question_id=row.text("question_id") or f"{self._rules.stem}-{raw.number}",
             image_path=image,
             more_image_paths=more,
             text=row.question(),
-            answer=chosen.answer,
+            given_answer=given,
             answers=answers,
-            soft_labels=chosen.soft_labels,
             choices=choices,
             correct_choice=correct,
             rationales=row.texts("rationales"),

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vqadata.answers import AnswerPolicy, choose
 from vqadata.json_records import RawRecord, RecordList
 from vqadata.layouts.typed import BadRecord, decode_record, extra_json
 from vqadata.ledger import Ledger, Rejection
@@ -72,7 +71,6 @@ class Mapping(NamedTuple):
     """What the source decides: names, options and how a picture is called."""
 
     source: str
-    policy: AnswerPolicy
     drop_unanswered: bool
     split: str | None
     licence: str | None
@@ -194,18 +192,14 @@ class _Joiner:
         extra: dict[str, Any],
     ) -> Record:
         rest = annotation or question
-        chosen = choose(self._mapping.policy, answers, rest.multiple_choice_answer)
-        if rest.multiple_choice_answer is not None:
-            extra = extra | {"multiple_choice_answer": rest.multiple_choice_answer}
         if question.split is not None and self._mapping.split not in (None, question.split):
             extra = extra | {"split": question.split}
         return Record(
             question_id=str(question.question_id),
             image_path=self._mapping.image_path(question.image_id),
             text=question.question,
-            answer=chosen.answer,
+            given_answer=rest.multiple_choice_answer,
             answers=answers,
-            soft_labels=chosen.soft_labels,
             question_type=rest.question_type or question.question_type,
             answer_type=rest.answer_type or question.answer_type,
             image_id=str(question.image_id),

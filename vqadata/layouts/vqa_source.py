@@ -60,7 +60,6 @@ class VqaSource(Source):
         subset = self.subset or str(files.questions.header.get("data_subtype") or "")
         mapping = Mapping(
             source=self.step_name(),
-            policy=self.answer_policy,
             drop_unanswered=self.unanswered == "drop",
             split=self.split,
             licence=self.licence,

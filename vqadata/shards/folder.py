@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vqadata.digests import file_digest
 from vqadata.errors import VqaDataError
-from vqadata.ledger import Ledger, write_ledger
+from vqadata.ledger import Ledger
 from vqadata.shards.manifest import (
     FORMAT_VERSION,
     LEDGER,
@@ -27,7 +28,6 @@ from vqadata.shards.manifest import (
     sync_folder,
     write_manifest,
 )
-from vqadata.shards.writer import file_digest
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +70,9 @@ def finish(
     shards: list[ShardEntry],
     ledger: Ledger,
 ) -> Manifest:
-    """Write the ledger, move everything out of ``staging``, and write the manifest."""
+    """Close the ledger, move everything out of ``staging``, and write the manifest."""
     path = staging / LEDGER
-    write_ledger(path, ledger.entries)
+    ledger.close()
     splits: dict[str, int] = {}
     for shard in shards:
         splits[shard.split] = splits.get(shard.split, 0) + shard.questions

@@ -12,11 +12,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from vqadata.digests import bytes_digest
 from vqadata.errors import OptionError, ShardError
 from vqadata.record import Record
 from vqadata.shards.manifest import BatchEntry, ShardEntry, read_manifest
 from vqadata.shards.schema import shard_schema
-from vqadata.shards.writer import batch_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,6 +64,11 @@ class Shards:
         """
         for place in self._places:
             yield self._batch(place)
+
+    def split_batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yield the record batches in order, each with the split to which it belongs."""
+        for place in self._places:
+            yield self.manifest.shards[place.shard].split, self._batch(place)
 
     def records(self) -> Iterator[Record]:
         """Yield the canonical records in shard order."""
@@ -160,7 +165,7 @@ def check_batch(path: Path, data: memoryview, number: int, entry: BatchEntry) ->
     Raises:
         ShardError: They differ.
     """
-    found = batch_digest(data[entry.offset : entry.offset + entry.length])
+    found = bytes_digest(data[entry.offset : entry.offset + entry.length])
     if found != entry.xxh3:
         where = f"batch {number} (bytes {entry.offset}-{entry.offset + entry.length})"
         raise _damaged(path, f"{where} has digest {found}", entry.xxh3)

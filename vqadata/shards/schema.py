@@ -8,6 +8,8 @@ of pictures, that its questions ask about; all its questions have the same split
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.images.header import Header
@@ -59,10 +61,34 @@ def shard_schema() -> pa.Schema:
     )
 
 
-def picture_columns(pictures: list[Picture]) -> tuple[list[object], list[object]]:
-    """The values of ``images`` and ``image_facts`` for one row."""
-    images: list[object] = [{"bytes": p.data, "path": p.path} for p in pictures]
-    return images, [_facts(picture) for picture in pictures]
+def picture_rows(
+    pictures: Sequence[Sequence[Picture]], counts: Sequence[int], questions: pa.StructArray
+) -> pa.RecordBatch:
+    """Put pictures and their questions together as rows of a shard.
+
+    Args:
+        pictures: The pictures of each row.
+        counts: How many of the questions belong to each row.
+        questions: The questions of all rows, one after the other.
+    """
+    import pyarrow as pa
+
+    schema = shard_schema()
+    images = [[{"bytes": p.data, "path": p.path} for p in row] for row in pictures]
+    facts = [[_facts(picture) for picture in row] for row in pictures]
+    offsets = pa.array([0, *accumulate(counts)], pa.int32())
+    nested = pa.ListArray.from_arrays(offsets, questions).cast(schema.field("questions").type)
+    columns = [pa.array(images, schema.field("images").type)]
+    columns += [pa.array(facts, schema.field("image_facts").type), nested]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def picture_bytes(batch: pa.RecordBatch) -> int:
+    """Bytes of all pictures of some rows."""
+    import pyarrow.compute as pc
+
+    sizes = pc.struct_field(pc.list_flatten(batch.column("image_facts")), "bytes")
+    return pc.sum(sizes).as_py() or 0
 
 
 def _facts(picture: Picture) -> dict[str, object]:
@@ -103,5 +129,10 @@ def _feature(kind: pa.DataType) -> object:
         return {"feature": _feature(kind.value_type), "_type": "List"}
     if pa.types.is_struct(kind):
         return {field.name: _feature(field.type) for field in kind.fields}
-    names = {pa.string(): "string", pa.int64(): "int64", pa.float64(): "float64"}
+    names = {
+        pa.string(): "string",
+        pa.int64(): "int64",
+        pa.float64(): "float64",
+        pa.bool_(): "bool",
+    }
     return {"dtype": names[kind], "_type": "Value"}

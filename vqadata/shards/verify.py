@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from vqadata.digests import file_digest
 from vqadata.ledger import LedgerEntry, read_ledger
 from vqadata.shards.manifest import BalanceEntry, Manifest
 from vqadata.shards.reader import Shards, open_shards
-from vqadata.shards.writer import file_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,25 +6,23 @@ machine, no order of a hash table.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
+from vqadata.digests import bytes_digest, file_digest
 from vqadata.shards.manifest import BatchEntry, ShardEntry
-from vqadata.shards.schema import Picture, picture_columns, shard_schema
+from vqadata.shards.schema import picture_bytes, shard_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BATCH_PICTURES = 64
-"""Picture rows of a record batch: about 5 MB of JPEGs, the unit of a check and of a range read."""
+BATCH_PICTURES = 1024
+"""Most picture rows of a record batch."""
 
-BATCH_BYTES = 64 << 20
-"""Picture bytes after which a batch is closed early, well below Arrow's 2 GiB offsets."""
-
-HASH_CHUNK = 1 << 22
+BATCH_BYTES = 6 << 20
+"""Picture bytes after which a record batch is closed, the unit of a check and of a range read."""
 
 
 class ShardWriter:
@@ -43,16 +41,18 @@ class ShardWriter:
         self._count: dict[str, int] = {}
         self._closed: list[ShardEntry] = []
 
-    def write(self, split: str, pictures: list[Picture], questions: list[dict[str, Any]]) -> None:
-        """Add one picture row.
+    def write(self, split: str, batch: pa.RecordBatch) -> None:
+        """Add one record batch of picture rows.
 
         Args:
             split: Split of all the questions; empty where the source names none.
-            pictures: The pictures that the questions ask about.
-            questions: Canonical records as dictionaries.
+            batch: Picture rows in the schema of :func:`~vqadata.shards.schema.shard_schema`, about
+                as many as :data:`BATCH_PICTURES` and :data:`BATCH_BYTES` say.
         """
+        if not batch.num_rows:
+            return
         shard = self._open.get(split) or self._start(split)
-        shard.add(pictures, questions)
+        shard.add(batch)
         if shard.bytes >= self._shard_bytes:
             self._finish(split)
 
@@ -102,20 +102,18 @@ class _OpenShard:
         self._schema = shard_schema()
         self._writer = pa.ipc.new_file(self._sink, self._schema)
         self._ranges: list[tuple[int, int, int, int]] = []
-        self._rows: list[dict[str, Any]] = []
-        self._batch_bytes = 0
 
-    def add(self, pictures: list[Picture], questions: list[dict[str, Any]]) -> None:
-        images, facts = picture_columns(pictures)
-        self._rows.append({"images": images, "image_facts": facts, "questions": questions})
-        size = sum(len(picture.data or b"") for picture in pictures)
-        self.bytes += size
-        self._batch_bytes += size
-        if len(self._rows) >= BATCH_PICTURES or self._batch_bytes >= BATCH_BYTES:
-            self._flush()
+    def add(self, batch: pa.RecordBatch) -> None:
+        import pyarrow.compute as pc
+
+        start = self._file.tell()
+        self._writer.write_batch(batch)
+        size = self._file.tell() - start
+        questions = pc.sum(pc.list_value_length(batch.column("questions"))).as_py()
+        self._ranges.append((start, size, batch.num_rows, questions))
+        self.bytes += picture_bytes(batch)
 
     def finish(self) -> ShardEntry:
-        self._flush()
         self._writer.close()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -127,25 +125,13 @@ class _OpenShard:
     def abandon(self) -> None:
         self._file.close()
 
-    def _flush(self) -> None:
-        import pyarrow as pa
-
-        if not self._rows:
-            return
-        batch: pa.RecordBatch = pa.RecordBatch.from_pylist(self._rows, schema=self._schema)
-        start = self._file.tell()
-        self._writer.write_batch(batch)
-        questions = sum(len(row["questions"]) for row in self._rows)
-        self._ranges.append((start, self._file.tell() - start, len(self._rows), questions))
-        self._rows, self._batch_bytes = [], 0
-
     def _entry(self) -> ShardEntry:
         """Describe the finished file; the digests are taken from what is on disk."""
         batches = []
         with self._partial.open("rb") as file:
             for offset, length, pictures, questions in self._ranges:
                 file.seek(offset)
-                digest = batch_digest(file.read(length))
+                digest = bytes_digest(file.read(length))
                 batches.append(
                     BatchEntry(
                         offset=offset, length=length, xxh3=digest,
@@ -161,19 +147,3 @@ class _OpenShard:
             questions=sum(batch.questions for batch in batches),
             batches=batches,
         )
-
-
-def batch_digest(data: bytes | memoryview) -> str:
-    """xxh3-128 of the bytes of one record batch, hexadecimal."""
-    import xxhash
-
-    return xxhash.xxh3_128_hexdigest(data)
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file, hexadecimal, read in chunks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

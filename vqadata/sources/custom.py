@@ -83,7 +83,6 @@ class Custom(Source):
             source=self.step_name(),
             file=ledger_names(self.input_files())[self.data],
             stem=_stem(self.data),
-            policy=self.answer_policy,
             drop_unanswered=self.unanswered == "drop",
             split=self.split,
             licence=self.licence,

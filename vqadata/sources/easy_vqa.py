@@ -79,7 +79,7 @@ class EasyVqa(Source):
             question_id=f"{part}-{raw.number}",
             image_path=f"{part}/images/{row.image_id}.png",
             text=row.question,
-            answer=row.answer,
+            given_answer=row.answer,
             answers=[Answer(answer=row.answer)],
             image_id=f"{part}-{row.image_id}",
             split=self.split or part,

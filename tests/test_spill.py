@@ -1,0 +1,43 @@
+"""Buckets of rows come back whole and in order, from memory and from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from vqadata import spill as module
+from vqadata.spill import Spill
+
+SCHEMA = pa.schema([("row", pa.int64()), ("text", pa.list_(pa.string()))])
+
+
+def batch(rows: np.ndarray) -> pa.RecordBatch:
+    texts = [["x" * int(row % 7)] * int(row % 3) for row in rows]
+    return pa.RecordBatch.from_arrays([pa.array(rows), pa.array(texts)], schema=SCHEMA)
+
+
+@pytest.mark.parametrize("held", [1, 5_000, 1 << 30])
+def test_rows_come_back_in_order(
+    held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HELD_BYTES", held)
+    rows = np.arange(1_000)
+    buckets = np.random.default_rng(0).integers(0, 9, len(rows))
+    with Spill(SCHEMA, tmp_path) as spill:
+        for start in range(0, len(rows), 130):
+            spill.add(batch(rows[start : start + 130]), buckets[start : start + 130])
+        assert spill.buckets == 9
+        assert any(tmp_path.iterdir()) == (held < 1 << 20)
+        for bucket in range(9):
+            assert spill.read(bucket).equals(batch(rows[buckets == bucket]))
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_empty_bucket_is_empty(tmp_path: Path) -> None:
+    with Spill(SCHEMA, tmp_path) as spill:
+        spill.add(batch(np.arange(0)), np.arange(0))
+        spill.add(batch(np.arange(3)), np.array([2, 2, 0]))
+        assert [spill.read(bucket).num_rows for bucket in range(spill.buckets)] == [1, 0, 2]
