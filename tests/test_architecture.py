@@ -15,10 +15,11 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(p for package in ("vqadata", "vqatrain") for p in (ROOT / package).rglob("*.py"))
 
 FLOORS = [
-    {"errors", "yaml_file", "digests", "spill"},
+    {"errors", "yaml_file", "digests", "spill", "id_index"},
     {"record", "images.header", "flags", "inputs"},
     {"answers", "images.resolve", "images.decode", "shards.manifest", "shards.schema",
-     "command_line", "json_records", "delimited"},
+     "command_line", "json_scan", "json_cutter", "json_records", "json_blocks",
+     "delimited"},
     {"ledger", "shards.writer", "images.book"},
     {"steps", "shards.folder", "shards.reader"},
     {"discover", "shards.verify", "story", "figures", "layouts.*"},

@@ -116,7 +116,7 @@ class _Finder:
                 expected = f"{kind.expected} under {self._roots}"
                 why = kind._replace(path="image_path", expected=expected)
                 found = pa.array([self._absent(mentions[row][0]) for row in rows], pa.string())
-                self._ledger.note_records(action, why, batch.take(pa.array(rows)), found)
+                self._ledger.note_records(action, why, batch.take(pa.array(rows)), found=found)
 
     def _absent(self, names: Names) -> str:
         """The first name for which there is no picture."""

@@ -54,7 +54,8 @@ def convert(source: Source, out: Path | str, options: OutputOptions | None = Non
     inputs = _inputs(source.input_files())
     with new_folder(Path(out), options.overwrite) as folder:
         ledger = Ledger(folder / LEDGER, "convert")
-        settled = (settle(batch, source.answer_policy) for batch in source.batches(ledger))
+        batches = source.batches(ledger, folder)
+        settled = (settle(batch, source.answer_policy) for batch in batches)
         with ShardWriter(folder, options.shard_mb << 20) as writer:
             for split, rows in assemble(settled, source, ledger, folder):
                 writer.write(split, rows)

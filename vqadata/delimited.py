@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vqadata.errors import VqaDataError
-from vqadata.json_records import RawRecord
+from vqadata.json_scan import RawRecord
 
 WRONG_COUNT = "wrong-field-count"
 BAD_QUOTES = "malformed-quotes"

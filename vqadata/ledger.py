@@ -119,7 +119,7 @@ class Ledger:
         self._add({**entry, **why._asdict(), "raw": _shortened(raw)})
 
     def note_records(
-        self, action: Action, why: Rejection, records: pa.RecordBatch, found: pa.Array | None = None
+        self, action: Action, why: Rejection, records: pa.RecordBatch, **own: pa.Array
     ) -> None:
         """Write down what happened to canonical records; the entries hold the records themselves.
 
@@ -127,7 +127,7 @@ class Ledger:
             action: As in :meth:`note`.
             why: The reason, the same for all.
             records: The records.
-            found: What was found in each, where that differs.
+            own: Parts of the reason that each record has of its own: ``found``, ``path``.
         """
         import pyarrow as pa
 
@@ -137,8 +137,7 @@ class Ledger:
         table["question_id"] = records.column("question_id")
         table |= {name: records.column("origin").field(name) for name in _PLACE}
         table["raw"] = _as_json(records)
-        if found is not None:
-            table["found"] = found
+        table |= own
         for file in ("file", "answers_file"):
             for name, number in _counts(records.column("origin"), file).items():
                 self._count(action, why.reason, name, number)

@@ -77,11 +77,16 @@ class Source(Step):
         """The files that :meth:`batches` will read, for the manifest's digests."""
 
     @abstractmethod
-    def batches(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        """Yield the records that could be mapped, in source order, as canonical Arrow batches.
+    def batches(self, ledger: Ledger, scratch: Path) -> Iterator[pa.RecordBatch]:
+        """Yield the records that could be mapped as canonical Arrow batches.
 
         Every record of every input file is counted in ``ledger`` as seen, and is either yielded or
         noted there.
+
+        Args:
+            ledger: Takes note of what is not yielded.
+            scratch: Folder for temporary files, for a source that must bring together what stands
+                far apart.
 
         Raises:
             VqaDataError: A file cannot be used at all.

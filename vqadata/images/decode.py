@@ -12,7 +12,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from vqadata.errors import VqaDataError
-from vqadata.images.header import BadPicture, read_header
+from vqadata.images.header import BadPicture, read_header, said_by_pillow
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,7 +40,7 @@ def decode(data: bytes) -> Image:
             picture = Image.open(io.BytesIO(data))
             picture.load()
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on hostile bytes
-        raise BadPicture("truncated", f"{error}") from None
+        raise BadPicture("truncated", said_by_pillow(error)) from None
     return picture
 
 

@@ -7,6 +7,7 @@ spent on it. Formats are those Pillow opens: see its handbook, "Image file forma
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 from typing import NamedTuple
@@ -62,7 +63,9 @@ def read_header(data: bytes) -> Header:
     except Image.DecompressionBombError as error:
         raise BadPicture("too-many-pixels", str(error)) from None
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on hostile bytes
-        raise BadPicture("not-a-picture", f"{_first_bytes(data)} ({error})") from None
+        raise BadPicture(
+            "not-a-picture", f"{_first_bytes(data)} ({said_by_pillow(error)})"
+        ) from None
     _refuse_bomb(width, height)
     return header
 
@@ -81,6 +84,11 @@ def _png_size(data: bytes) -> tuple[int, int]:
         width, height = struct.unpack(">II", data[PNG_SIZE_END - 8 : PNG_SIZE_END])
         return width, height
     return 0, 0
+
+
+def said_by_pillow(error: Exception) -> str:
+    """The message of an error without addresses of this process: same input, same words."""
+    return re.sub(r"<[^<>]* object at 0x[0-9a-f]+>", "its bytes", str(error))
 
 
 def _first_bytes(data: bytes) -> str:

@@ -71,14 +71,14 @@ class Resolver:
             return self._absolute(Path(path))
         for root in self._roots:
             for folder in (root, root / "images"):
-                if (folder / path).is_file():
+                if _is_file(folder / path):
                     return _inside(root, folder / path)
         return self._by_index(path)
 
     def _absolute(self, path: Path) -> Found | None:
         for root in self._roots:
             if path.resolve().is_relative_to(root):
-                return _inside(root, path) if path.is_file() else None
+                return _inside(root, path) if _is_file(path) else None
         raise OutsideRootError(str(path))
 
     def _by_index(self, path: PurePosixPath) -> Found | None:
@@ -118,6 +118,13 @@ def _pictures(root: Path, start: Path) -> Iterator[Found]:
             path = Path(folder, file)
             if path.suffix.lower() in PICTURE_SUFFIXES and path.resolve().is_relative_to(root):
                 yield Found(path, path.relative_to(root).as_posix())
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for the file system
+        return False
 
 
 def _inside(root: Path, file: Path) -> Found:

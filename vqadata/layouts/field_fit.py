@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from vqadata.json_records import RawRecord
+from vqadata.json_scan import RawRecord
 from vqadata.layouts.field_map import FieldMap, Selector
 from vqadata.layouts.field_path import look_up
 from vqadata.layouts.field_profile import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from vqadata.errors import OptionError
-from vqadata.json_records import RawRecord
+from vqadata.json_scan import RawRecord
 from vqadata.layouts.field_map import ABSENT_IN_TESTS, ANSWER_NAMES, FieldMap
 from vqadata.layouts.field_path import (
     NOTHING,

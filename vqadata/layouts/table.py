@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from vqadata.delimited import BadRow, Delimited, most_frequent_delimiter
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.inputs import read_input
-from vqadata.json_records import RawRecord, cut_lines, cut_nested, cut_records, is_json
+from vqadata.json_records import cut_lines, cut_nested, cut_records
+from vqadata.json_scan import RawRecord, is_json
 from vqadata.layouts.field_path import split_path
 from vqadata.layouts.typed import BadRecord, decode_members
 from vqadata.ledger import Rejection

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from vqadata.json_records import RawRecord
+from vqadata.json_scan import RawRecord
 from vqadata.ledger import Rejection
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)

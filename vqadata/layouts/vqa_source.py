@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator
 
 from vqadata.inputs import ledger_names
-from vqadata.json_records import read_records
-from vqadata.layouts.vqa_json import Files, Mapping, join
+from vqadata.json_blocks import JsonBlocks
+from vqadata.layouts.vqa_join import join
+from vqadata.layouts.vqa_reading import Files, Mapping
 from vqadata.ledger import Ledger
-from vqadata.record import to_batches
 from vqadata.steps import Source
 
 if TYPE_CHECKING:
@@ -54,10 +54,12 @@ class VqaSource(Source):
         """The questions, and the annotations if there are any."""
         return [self.questions] + ([self.annotations] if self.annotations else [])
 
-    def batches(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+    def batches(self, ledger: Ledger, scratch: Path) -> Iterator[pa.RecordBatch]:
         """Join the two files; see :class:`~vqadata.steps.Source`."""
         files = self._files()
-        subset = self.subset or str(files.questions.header.get("data_subtype") or "")
+        subset = self.subset or ""
+        if not subset and self.image_name is None:
+            subset = str(files.questions.read_header("data_subtype") or "")
         mapping = Mapping(
             source=self.step_name(),
             drop_unanswered=self.unanswered == "drop",
@@ -65,14 +67,15 @@ class VqaSource(Source):
             licence=self.licence,
             image_path=lambda image_id: picture_name(image_id, subset, self.image_name),
         )
-        yield from to_batches(join(files, mapping, ledger))
+        yield from join(files, mapping, ledger, scratch)
 
     def _files(self) -> Files:
         names = ledger_names(self.input_files())
-        questions = read_records(self.questions, ("questions",), self.keep_whole_records)
+        keep_whole = self.keep_whole_records
+        questions = JsonBlocks(self.questions, "questions", keep_whole)
         if self.annotations is None:
-            return Files(questions, names[self.questions], None, None)
-        annotations = read_records(self.annotations, ("annotations",), self.keep_whole_records)
+            return Files(questions, names[self.questions], None, "")
+        annotations = JsonBlocks(self.annotations, "annotations", keep_whole)
         return Files(questions, names[self.questions], annotations, names[self.annotations])
 
 

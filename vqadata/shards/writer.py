@@ -18,6 +18,9 @@ from vqadata.shards.schema import picture_bytes, shard_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
+STEM = 64
+"""Characters of a split's name that a file name begins with."""
+
 BATCH_PICTURES = 1024
 """Most picture rows of a record batch."""
 
@@ -77,7 +80,7 @@ class ShardWriter:
             shard.abandon()
 
     def _start(self, split: str) -> _OpenShard:
-        stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in split) or "data"
+        stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in split)[:STEM] or "data"
         number = self._count.get(stem, 0)
         self._count[stem] = number + 1
         shard = _OpenShard(self._folder / f"{stem}-{number:05d}.arrow", split)

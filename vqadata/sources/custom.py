@@ -75,7 +75,7 @@ class Custom(Source):
         """The file, and the map if there is one."""
         return [self.data] + ([self.map] if self.map else [])
 
-    def batches(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+    def batches(self, ledger: Ledger, scratch: Path) -> Iterator[pa.RecordBatch]:
         """Map the records one by one; see :class:`~vqadata.steps.Source`."""
         field_map = self._field_map()
         table = read_table(self.data, self.records, self.keep_whole_records)

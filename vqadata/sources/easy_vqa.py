@@ -21,7 +21,8 @@ from pydantic import Field
 
 from vqadata.errors import MissingExtraError
 from vqadata.inputs import ledger_names
-from vqadata.json_records import RawRecord, read_records
+from vqadata.json_records import read_records
+from vqadata.json_scan import RawRecord
 from vqadata.layouts.typed import BadRecord, decode_array
 from vqadata.ledger import Ledger
 from vqadata.record import Answer, Origin, Record, to_batches
@@ -58,7 +59,7 @@ class EasyVqa(Source):
         """The data folder: picture names begin with the split."""
         return self.image_root or [self._folder()]
 
-    def batches(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+    def batches(self, ledger: Ledger, scratch: Path) -> Iterator[pa.RecordBatch]:
         """Read the splits one after the other; see :class:`~vqadata.steps.Source`."""
         yield from to_batches(self._records(ledger))
 

@@ -1,0 +1,279 @@
+"""Reads the two files of the official VQA layout into buckets; notes what cannot be joined.
+
+Questions come first and are dropped into buckets by picture; of each one only its id and its
+picture's number stay in memory. Annotations follow into the bucket of their question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vqadata.id_index import UNKNOWN, IdIndex
+from vqadata.json_blocks import JsonBlocks
+from vqadata.layouts.vqa_columns import Annotation, Bad, ColumnReader, Columns, Question
+from vqadata.ledger import Ledger, Rejection
+from vqadata.record import Origin, record_schema
+from vqadata.spill import Spill
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from vqadata.id_index import Numbers
+
+DUPLICATE_ID = "duplicate-question-id"
+UNANSWERED = "question-without-answers"
+ORPHAN_ANSWERS = "answers-without-question"
+BAD_ANSWERS = "bad-annotation"
+OTHER_IMAGE = "image-id-mismatch"
+
+BUCKET_PICTURES = 8192
+"""Pictures whose questions are joined at a time."""
+
+ASKED = (
+    "number", "picture", "question_id", "image_id", "image_path", "question", "answers",
+    "multiple_choice_answer", "question_type", "answer_type", "split", "extra",
+)  # fmt: skip
+ANSWERED = (
+    "number", "question", "answers", "multiple_choice_answer", "question_type", "answer_type",
+    "extra",
+)  # fmt: skip
+_INTEGERS = {"number", "picture"}
+
+
+class Files(NamedTuple):
+    """The two files, and what the ledger calls them."""
+
+    questions: JsonBlocks
+    questions_name: str
+    annotations: JsonBlocks | None
+    annotations_name: str
+
+
+class Mapping(NamedTuple):
+    """What the source decides: names, options and how a picture is called."""
+
+    source: str
+    drop_unanswered: bool
+    split: str | None
+    licence: str | None
+    image_path: Callable[[int | str], str]
+
+
+class Reading:
+    """What is known of the questions while the files are read.
+
+    Args:
+        files: The files.
+        mapping: How to map them.
+        ledger: Takes note of what cannot be joined.
+    """
+
+    def __init__(self, files: Files, mapping: Mapping, ledger: Ledger) -> None:
+        """Know no question yet."""
+        import numpy as np
+
+        self._files, self._mapping, self._ledger = files, mapping, ledger
+        self._questions, self._pictures = IdIndex(), IdIndex()
+        self._picture_count = 0
+        self.has_answers = files.annotations is not None
+        """Whether any question was given with answers."""
+        self.picture_of: Numbers = np.full(1, UNKNOWN)
+        """Picture of each question by its number; -1 once its fate is known."""
+
+    def read_questions(self, asked: Spill) -> None:
+        """Drop the questions into buckets; note those that cannot be used."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        blocks = self._files.questions
+        reader = ColumnReader(blocks, Question, self._mapping.image_path)
+        pictures = []
+        for block in blocks:
+            columns = reader.read(block)
+            for bad in columns.bad:
+                self._quarantine(bad.why, self._asked_at(bad.number), bad.raw, bad.question_id)
+            numbers = columns.table.column("number").to_numpy()
+            first = self._questions.add(columns.table.column("question_id"), numbers)
+            self._note_duplicates(columns, first, blocks, self._asked_at)
+            own = np.flatnonzero(first == numbers)
+            table = columns.table if len(own) == len(numbers) else columns.table.take(own)
+            if not self.has_answers:
+                self.has_answers = bool(pc.sum(table.column("answers").value_lengths()).as_py())
+            found = self._picture_numbers(table.column("image_id"))
+            asked.add(_chosen(table, ASKED, picture=found), found // BUCKET_PICTURES)
+            of_block = np.full(len(block.records), UNKNOWN, np.int32)
+            of_block[numbers[own] - block.first] = found
+            pictures.append(of_block)
+        if pictures:
+            self.picture_of = np.concatenate(pictures)
+        self._ledger.see(self._files.questions_name, blocks.records)
+
+    def read_annotations(self, blocks: JsonBlocks, answered: Spill) -> None:
+        """Drop the annotations into the buckets of their questions; note those without one."""
+        import pyarrow as pa
+
+        reader = ColumnReader(blocks, Annotation, self._mapping.image_path)
+        seen = IdIndex()
+        for block in blocks:
+            columns = reader.read(block)
+            first = self._note_bad_annotations(columns, seen)
+            self._note_duplicates(columns, first, blocks, self._answered_at)
+            table, raws = columns.table, columns.raws
+            own = first == table.column("number").to_numpy()
+            targets = self._questions.find(table.column("question_id"))
+            good = own & (targets != UNKNOWN) & self._same_picture(table, targets, own, raws)
+            self._note_orphans(table, own & (targets == UNKNOWN), raws)
+            if not good.all():
+                table, targets = table.filter(pa.array(good)), targets[good]
+            buckets = self.picture_of[targets] // BUCKET_PICTURES
+            answered.add(_chosen(table, ANSWERED, question=targets), buckets)
+        self._ledger.see(self._files.annotations_name, blocks.records)
+
+    def _picture_numbers(self, image_ids: pa.Array) -> Numbers:
+        """The number of each picture, in the order in which they are first mentioned."""
+        import numpy as np
+        import pyarrow as pa
+
+        new = image_ids.filter(pa.array(self._pictures.find(image_ids) == UNKNOWN)).unique()
+        numbers = np.arange(self._picture_count, self._picture_count + len(new))
+        self._pictures.add(new, numbers)
+        self._picture_count += len(new)
+        return self._pictures.find(image_ids)
+
+    def _same_picture(self, table: pa.RecordBatch, targets: Numbers, own: Any, raws: Any) -> Any:
+        """Whether annotations name no other picture than their questions; others are noted."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        image_ids = table.column("image_id")
+        named = image_ids.is_valid().to_numpy(zero_copy_only=False)
+        if not named.any():
+            return np.ones(len(table), bool)
+        filler = "" if image_ids.type == "string" else 0
+        theirs = self._pictures.find(pc.fill_null(image_ids, filler))
+        ours = np.where(targets == UNKNOWN, UNKNOWN, self.picture_of[targets])
+        other = own & named & (targets != UNKNOWN) & (theirs != ours)
+        for row in np.flatnonzero(other).tolist():
+            number, question = table.column("number")[row].as_py(), int(targets[row])
+            blocks = self._files.annotations
+            place = blocks.place(number) if blocks else ""
+            why = Rejection(
+                OTHER_IMAGE, f"{place}.image_id", str(image_ids[row].as_py()),
+                f"the image_id of {self._files.questions.place(question)}",
+            )  # fmt: skip
+            identity = table.column("question_id")[row].as_py()
+            self._quarantine(why, self._both_at(question, number), raws[row], identity)
+            self.picture_of[question] = UNKNOWN
+        return ~other
+
+    def _note_bad_annotations(self, columns: Columns, seen: IdIndex) -> Numbers:
+        """Note what cannot be used; return under which number each good id was first seen."""
+        import numpy as np
+
+        table = columns.table
+        numbers = table.column("number").to_numpy()
+        usable = [bad for bad in columns.bad if bad.question_id is not None]
+        for bad in columns.bad:
+            if bad.question_id is None:
+                self._quarantine(bad.why, self._answered_at(bad.number), bad.raw, None)
+        if not usable:
+            return seen.add(table.column("question_id"), numbers)
+        ids, places = _with_bad(table, usable)
+        first = seen.add(ids, places)
+        for bad in usable:
+            at = int(np.searchsorted(places, bad.number))
+            self._note_bad(bad, is_first=int(first[at]) == bad.number)
+        of_good: Numbers = first[np.searchsorted(places, numbers)]
+        return of_good
+
+    def _note_bad(self, bad: Bad, is_first: bool) -> None:
+        """Note a bad annotation; if its question is known, that one goes with it."""
+        target = int(self._questions.find(_ids([bad.question_id]))[0])
+        if target == UNKNOWN or not is_first or self.picture_of[target] == UNKNOWN:
+            self._quarantine(bad.why, self._answered_at(bad.number), bad.raw, bad.question_id)
+            return
+        why = bad.why._replace(reason=BAD_ANSWERS, found=f"{bad.why.reason}: {bad.why.found}")
+        self._quarantine(why, self._both_at(target, bad.number), bad.raw, bad.question_id)
+        self.picture_of[target] = UNKNOWN
+
+    def _note_duplicates(
+        self, columns: Columns, first: Numbers, blocks: JsonBlocks, at: Callable[[int], Origin]
+    ) -> None:
+        import numpy as np
+
+        table = columns.table
+        numbers = table.column("number").to_numpy()
+        for row in np.flatnonzero(first != numbers).tolist():
+            identity = table.column("question_id")[row].as_py()
+            place = f"{blocks.place(int(numbers[row]))}.question_id"
+            found = f"{identity}, as {blocks.place(int(first[row]))}"
+            why = Rejection(DUPLICATE_ID, place, found, "a new id")
+            self._quarantine(why, at(int(numbers[row])), columns.raws[row], identity)
+
+    def _note_orphans(self, table: pa.RecordBatch, orphans: Any, raws: Any) -> None:
+        import numpy as np
+
+        for row in np.flatnonzero(orphans).tolist():
+            identity = table.column("question_id")[row].as_py()
+            origin = self._answered_at(table.column("number")[row].as_py())
+            place = self._files.annotations.place(origin.index) if self._files.annotations else ""
+            why = Rejection(ORPHAN_ANSWERS, place, f"question_id {identity}", "a question")
+            self._ledger.note("dropped", why, origin, str(identity), raws[row])
+
+    def _quarantine(
+        self, why: Rejection, origin: Origin, raw: bytes, identity: int | str | None
+    ) -> None:
+        key = None if identity is None else str(identity)
+        self._ledger.note("quarantined", why, origin, key, raw)
+
+    def _asked_at(self, number: int) -> Origin:
+        return Origin(source=self._mapping.source, file=self._files.questions_name, index=number)
+
+    def _answered_at(self, number: int) -> Origin:
+        return Origin(source=self._mapping.source, file=self._files.annotations_name, index=number)
+
+    def _both_at(self, question: int, annotation: int) -> Origin:
+        answers = {"answers_file": self._files.annotations_name, "answers_index": annotation}
+        return self._asked_at(question).model_copy(update=answers)
+
+
+def _with_bad(table: pa.RecordBatch, usable: list[Bad]) -> tuple[pa.Array, Numbers]:
+    """The ids and numbers of good and bad records together, in the order of the file."""
+    import numpy as np
+    import pyarrow as pa
+
+    bad_numbers = np.array([bad.number for bad in usable])
+    numbers = np.concatenate([table.column("number").to_numpy(), bad_numbers])
+    ids = [*table.column("question_id").to_pylist(), *(bad.question_id for bad in usable)]
+    order = np.argsort(numbers)
+    return _ids(ids).take(pa.array(order)), numbers[order]
+
+
+def _ids(ids: list[Any]) -> pa.Array:
+    """Ids as int64 if all are such integers, else as text."""
+    import pyarrow as pa
+
+    small = all(type(i) is int and -(2**63) <= i < 2**63 for i in ids)
+    return pa.array(ids, pa.int64()) if small else pa.array(map(str, ids), pa.string())
+
+
+def _chosen(table: pa.RecordBatch, names: tuple[str, ...], **more: Numbers) -> pa.RecordBatch:
+    """Some columns of a table with some more, ids as text."""
+    import pyarrow as pa
+
+    schema = columns_schema(names, {"question"} & more.keys())
+    columns = {name: pa.array(values, pa.int64()) for name, values in more.items()}
+    arrays = [
+        columns[f.name] if f.name in columns else table.column(f.name).cast(f.type) for f in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def columns_schema(names: tuple[str, ...], integers: set[str]) -> pa.Schema:
+    """The schema of some columns: numbers and ``integers`` as int64, ids and the rest as text."""
+    import pyarrow as pa
+
+    answers = record_schema().field("answers").type
+    kinds = {name: pa.int64() for name in _INTEGERS | integers} | {"answers": answers}
+    return pa.schema([pa.field(name, kinds.get(name, pa.string())) for name in names])
