@@ -183,3 +183,61 @@ def test_swapped_files_are_named(
     assert "expected a list, or a key questions" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_an_accepted_break_leaves_a_remark(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    paths = vqa_files.write()
+    text = paths["questions"].read_text()
+    paths["questions"].write_text(text[: text.index('"Question number 3?"') + 5])
+    convert(CocoVqa(**paths, keep_whole_records=True), tmp_path / "out")
+    assert verify(tmp_path / "out").problems == []
+    first = next(iter(select_entries(tmp_path / "out")))
+    assert (first.action, first.reason, first.index) == ("flagged", "truncated-file", 3)
+    assert first.found == "the file ends inside this record"
+    assert open_shards(tmp_path / "out").manifest.flags == {"truncated-file": 1}
+
+
+def test_a_broken_picture_gives_the_same_bytes_each_time(
+    vqa_files: VqaFiles, tmp_path: Path
+) -> None:
+    vqa_files.picture(0).write_bytes(b"\0" * 99)
+    vqa_files.picture(1).write_bytes(vqa_files.picture(1).read_bytes()[:40])
+    source = CocoVqa(**vqa_files.write())
+    for name in ("one", "two"):
+        convert(source, tmp_path / name)
+        clean(tmp_path / name, tmp_path / f"{name}-clean")
+    for kind in ("", "-clean"):
+        files = [sorted((tmp_path / f"{name}{kind}").iterdir()) for name in ("one", "two")]
+        assert [p.read_bytes() for p in files[0]] == [p.read_bytes() for p in files[1]]
+
+
+@pytest.mark.parametrize("name", ["x" * 400, "a/" * 3000 + "b"])
+def test_a_name_that_no_file_system_takes_is_a_missing_picture(
+    name: str, vqa_files: VqaFiles, tmp_path: Path
+) -> None:
+    vqa_files.questions[1]["image_id"] = vqa_files.annotations[1]["image_id"] = name
+    entries = converted(vqa_files, tmp_path / "out")
+    assert [(e.reason, e.question_id) for e in entries] == [("missing-picture", "1")]
+
+
+def test_deep_nesting_costs_only_itself(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    paths = vqa_files.write()
+    deep = "[" * 5000 + "]" * 5000
+    text = paths["questions"].read_text().replace('"Question number 2?"', deep)
+    paths["questions"].write_text(text)
+    convert(CocoVqa(**paths), tmp_path / "out")
+    assert ids(tmp_path / "out") == ["0", "1", "3", "4", "5"]
+
+
+def test_a_picture_folder_that_is_not_there_is_an_error(
+    vqa_files: VqaFiles, tmp_path: Path
+) -> None:
+    with pytest.raises(VqaDataError, match=r"--image-root: .*nowhere: no such folder"):
+        converted(vqa_files, tmp_path / "out", image_root=[tmp_path / "nowhere"])
+
+
+def test_a_damaged_ledger_is_one_error(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    converted(vqa_files, tmp_path / "out")
+    (tmp_path / "out" / "ledger.parquet").write_bytes(b"trash")
+    with pytest.raises(VqaDataError, match=r"ledger.parquet: cannot be read"):
+        list(select_entries(tmp_path / "out"))

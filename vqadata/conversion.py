@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vqadata.answers import settle
 from vqadata.assembly import assemble
 from vqadata.digests import file_digest
-from vqadata.errors import VqaDataError
+from vqadata.errors import OptionError, VqaDataError
 from vqadata.inputs import ledger_names
 from vqadata.ledger import Ledger
 from vqadata.shards.folder import finish, new_folder
@@ -51,6 +51,9 @@ def convert(source: Source, out: Path | str, options: OutputOptions | None = Non
         VqaDataError: The input cannot be used. Nothing that looks complete is left in ``out``.
     """
     options = options or OutputOptions()
+    for root in source.image_root:
+        if not root.is_dir():
+            raise OptionError("--image-root", f"{root}: no such folder", "a folder of pictures")
     inputs = _inputs(source.input_files())
     with new_folder(Path(out), options.overwrite) as folder:
         ledger = Ledger(folder / LEDGER, "convert")

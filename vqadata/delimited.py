@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vqadata.errors import VqaDataError
-from vqadata.json_scan import RawRecord
+from vqadata.json_records import broken_list
+from vqadata.json_scan import Break, RawRecord
 
 WRONG_COUNT = "wrong-field-count"
 BAD_QUOTES = "malformed-quotes"
@@ -64,6 +65,8 @@ class Delimited:
         self, path: Path, data: bytes, delimiter: bytes | None = None, keep_whole: bool = False
     ) -> None:
         """Cut the file into rows."""
+        self.broken: Break | None = None
+        """Where the file breaks off, if that was accepted."""
         self._delimiter = delimiter or most_frequent_delimiter(data)
         self._tail = re.compile(rb"(?=%b|\r?\n|\Z)" % self._delimiter)
         self._quoted = re.compile(rb'"((?:[^"]++|"")*+)"' + self._tail.pattern)
@@ -77,8 +80,9 @@ class Delimited:
         self.records = list(self._numbered(rows))
         if self.records and not data.endswith(b"\n") and self._breaks_off(self.records[-1]):
             last = self.records.pop()
+            self.broken = Break(len(data) - len(last.raw), "the last row breaks off")
             if not keep_whole:
-                raise _broken(path, len(data) - len(last.raw), len(self.records))
+                raise broken_list(path, self.broken, len(self.records))
 
     def decode(self, record: RawRecord) -> dict[str, str | None]:
         """The cells of a row by column name; an empty cell is ``None``.
@@ -205,10 +209,3 @@ def _text(field: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         found = f"byte 0x{field[error.start]:02x} in {name}"
         raise BadRow(NOT_UTF8, found, "UTF-8") from None
-
-
-def _broken(path: Path, offset: int, whole: int) -> VqaDataError:
-    return VqaDataError(
-        f"{path}: byte {offset}", "the last row breaks off", "a whole row",
-        f"Whole rows before it: {whole}; --keep-whole-records converts those.",
-    )  # fmt: skip

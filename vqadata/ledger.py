@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vqadata.errors import ShardError
 from vqadata.record import Origin
 from vqadata.shards.manifest import BalanceEntry, read_manifest
 
@@ -28,6 +29,9 @@ RAW_LIMIT = 1 << 20
 
 WRITE_CHUNK = 10_000
 """Entries written at a time, which bounds the memory of a large ledger."""
+
+TRUNCATED = "truncated-file"
+"""Reason of the remark on a file that breaks off."""
 
 _PLACE = ("file", "index", "answers_file", "answers_index")
 
@@ -145,6 +149,17 @@ class Ledger:
         self._flags[why.reason] += count * (action == "flagged")
         self._file.write(pa.table(table).select(LedgerEntry.model_fields))
 
+    def note_break(self, origin: Origin, offset: int, what: str) -> None:
+        """Write down that a file breaks off, where its whole records were accepted.
+
+        Args:
+            origin: The file, with the number of whole records as ``index``.
+            offset: Byte at which it breaks off.
+            what: How.
+        """
+        why = Rejection(TRUNCATED, f"byte {offset}", what, "the end of the list")
+        self.note("flagged", why, origin)
+
     def note_record(self, action: Action, why: Rejection, record: Mapping[str, Any]) -> None:
         """Write down what happened to one canonical record; the entry holds the record itself."""
         raw = json.dumps(record, ensure_ascii=False)
@@ -236,12 +251,20 @@ def _as_json(records: pa.RecordBatch) -> pa.Array:
 
 def read_ledger(path: Path) -> Iterator[LedgerEntry]:
     """Read the entries of a ledger file, a chunk at a time."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(WRITE_CHUNK):
-            for row in batch.to_pylist():
-                yield LedgerEntry.model_construct(**row)
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(WRITE_CHUNK):
+                for row in batch.to_pylist():
+                    yield LedgerEntry.model_construct(**row)
+    except (OSError, pa.ArrowInvalid) as error:
+        problem = " ".join(str(error).split())[:120]
+        raise ShardError(
+            str(path), f"cannot be read: {problem}", "the ledger of a finished folder",
+            "Restore the file, or make the folder again.",
+        ) from None  # fmt: skip
 
 
 def select_entries(

@@ -45,7 +45,7 @@ def explain(question_id: str, folder: Path | str) -> Story:
             f"{folder}: question {question_id!r}",
             "no row of that id, kept or not",
             f"an id such as {example}",
-            f"See the ids with: vqadata ledger {folder} --all",
+            f"Rows that were not kept are listed by: vqadata ledger {folder} --all",
         )
     return Story(question_id, shards.manifest.steps, kept, entries)
 

@@ -54,13 +54,14 @@ class Questions:
         self.shards: Shards = open_shards(options.shards)
         table = pl.DataFrame(self.shards.questions(COLUMNS))
         self.total = table.height
+        if not self.total:
+            raise VqaDataError(str(options.shards), "no questions in it", "at least one question")
         if options.split is not None:
             table = table.filter(pl.col("split") == options.split)
             _refuse_empty(table, "--split", options.split, self.shards.manifest.splits)
         if options.where is not None:
             table = select(table, options.where, "--where")
             _refuse_empty(table, "--where", options.where, {})
-        _refuse_empty(table, str(options.shards), "no rows", {})
         self.table = table
 
     def __len__(self) -> int:

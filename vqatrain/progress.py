@@ -29,7 +29,9 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
         """Take one entry of the trainer's log."""
         logs: dict[str, float] = given.get("logs") or {}
+        # The data set of the trainer is the whole run, so its epoch says nothing.
         entry = {"step": state.global_step, **logs}
+        entry.pop("epoch", None)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         if "loss" in logs:

@@ -107,6 +107,7 @@ def _trainer(
         activation_checkpointing=config.gradient_checkpointing,
         dataloader_num_workers=config.workers,
         logging_steps=config.logging_steps,
+        logging_first_step=True,
         save_strategy="steps" if config.save_steps else "no",
         save_steps=config.save_steps or 1,
         report_to=config.report_to,

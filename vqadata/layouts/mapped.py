@@ -67,6 +67,9 @@ def map_rows(table: Table, field_map: FieldMap, rules: Rules, ledger: Ledger) ->
         OptionError: The map names a field that no record has.
     """
     ledger.see(rules.file, len(table.records))
+    if table.broken is not None:
+        end = Origin(source=rules.source, file=rules.file, index=len(table.records))
+        ledger.note_break(end, *table.broken)
     survey = survey_table(table, field_map)
     check_paths(survey, field_map, rules.file)
     mapper = _Mapper(field_map, rules, ledger, survey.answered)

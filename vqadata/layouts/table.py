@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from vqadata.delimited import BadRow, Delimited, most_frequent_delimiter
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.inputs import read_input
-from vqadata.json_records import cut_lines, cut_nested, cut_records
-from vqadata.json_scan import RawRecord, is_json
+from vqadata.json_records import RecordList, cut_lines, cut_nested, cut_records
+from vqadata.json_scan import Break, RawRecord, is_json
 from vqadata.layouts.field_path import split_path
 from vqadata.layouts.typed import BadRecord, decode_members
 from vqadata.ledger import Rejection
@@ -39,6 +39,8 @@ class Table(NamedTuple):
     """In file order."""
     decode: Callable[[RawRecord], dict[str, Any]]
     """Gives the members of a record; raises :class:`~vqadata.layouts.typed.BadRecord`."""
+    broken: Break | None = None
+    """Where the file breaks off, if that was accepted."""
 
 
 def read_table(path: Path, records: str | None = None, keep_whole: bool = False) -> Table:
@@ -59,20 +61,24 @@ def read_table(path: Path, records: str | None = None, keep_whole: bool = False)
     delimiter = next((DELIMITER_OF[s] for s in suffixes if s in DELIMITER_OF), None)
     as_lines = delimiter is None and _has_lines(data, bool(suffixes & {*LINES_SUFFIXES}), records)
     if delimiter is None and not as_lines and data.lstrip()[:1] in (b"[", b"{"):
-        return Table(_document(path, data, records, keep_whole), decode_members)
+        return _as_table(_document(path, data, records, keep_whole))
     if records is not None:
         found = f"{path.name} has lines, not one JSON document"
         raise OptionError("--records", found, "no such option here", "Leave --records out.")
     if as_lines:
-        return Table(cut_lines(path, data, keep_whole).records, decode_members)
+        return _as_table(cut_lines(path, data, keep_whole))
     return _delimited(path, data, delimiter, keep_whole)
 
 
-def _document(path: Path, data: bytes, records: str | None, keep_whole: bool) -> list[RawRecord]:
+def _document(path: Path, data: bytes, records: str | None, keep_whole: bool) -> RecordList:
     steps = split_path(records) if records else ()
     if len(steps) > 1:
-        return cut_nested(path, data, steps, keep_whole).records
-    return cut_records(path, data, steps, keep_whole).records
+        return cut_nested(path, data, steps, keep_whole)
+    return cut_records(path, data, steps, keep_whole)
+
+
+def _as_table(cut: RecordList) -> Table:
+    return Table(cut.records, decode_members, cut.broken)
 
 
 def _has_lines(data: bytes, named_so: bool, records: str | None) -> bool:
@@ -109,4 +115,4 @@ def _delimited(path: Path, data: bytes, delimiter: bytes | None, keep_whole: boo
         except BadRow as bad:
             raise BadRecord(Rejection(bad.reason, record.path, bad.found, bad.expected)) from None
 
-    return Table(table.records, decode)
+    return Table(table.records, decode, table.broken)

@@ -24,7 +24,7 @@ _EXPECTED = re.compile(
     r"Expected `(?P<expected>[^`]*)`, got `(?P<found>[^`]*)`(?: - at `\$(?P<at>.*)`)?"
 )
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`(?: - at `\$(?P<at>.*)`)?")
-_LENGTH = re.compile(r"Expected `array` of (?P<expected>.+), got (?P<found>\d+)")
+_LENGTH = re.compile(r"Expected `array` of (?P<expected>[^,]+)(?:, got (?P<found>\d+))?")
 _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "array": "list"}
 
 
@@ -112,7 +112,7 @@ def _explain(path: str, message: str) -> Rejection:
         return Rejection(MISSING_FIELD, place, "nothing", f"the field {missing['field']!r}")
     if length := _LENGTH.match(message):
         words = length["expected"].replace("length ", "")
-        found, expected = f"a list of {length['found']}", f"a list of {words}"
+        found, expected = f"a list of {length['found'] or 'more'}", f"a list of {words}"
         return Rejection(WRONG_TYPE, path, found, expected)
     return Rejection(WRONG_TYPE, path, message, "a record of the layout")
 

@@ -107,7 +107,7 @@ class Reading:
             pictures.append(of_block)
         if pictures:
             self.picture_of = np.concatenate(pictures)
-        self._ledger.see(self._files.questions_name, blocks.records)
+        self._see(blocks, self._asked_at(blocks.records))
 
     def read_annotations(self, blocks: JsonBlocks, answered: Spill) -> None:
         """Drop the annotations into the buckets of their questions; note those without one."""
@@ -128,7 +128,13 @@ class Reading:
                 table, targets = table.filter(pa.array(good)), targets[good]
             buckets = self.picture_of[targets] // BUCKET_PICTURES
             answered.add(_chosen(table, ANSWERED, question=targets), buckets)
-        self._ledger.see(self._files.annotations_name, blocks.records)
+        self._see(blocks, self._answered_at(blocks.records))
+
+    def _see(self, blocks: JsonBlocks, end: Origin) -> None:
+        """Count the records of a file, and say where it broke off if it did."""
+        self._ledger.see(end.file, blocks.records)
+        if blocks.broken is not None:
+            self._ledger.note_break(end, *blocks.broken)
 
     def _picture_numbers(self, image_ids: pa.Array) -> Numbers:
         """The number of each picture, in the order in which they are first mentioned."""

@@ -24,12 +24,15 @@ from vqadata.inputs import ledger_names
 from vqadata.json_records import read_records
 from vqadata.json_scan import RawRecord
 from vqadata.layouts.typed import BadRecord, decode_array
-from vqadata.ledger import Ledger
+from vqadata.ledger import Ledger, Rejection
 from vqadata.record import Answer, Origin, Record, to_batches
 from vqadata.steps import Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+NO_ANSWER = Rejection("question-without-answers", "[1]", "an empty answer", "an answer")
 
 
 class Row(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -65,14 +68,22 @@ class EasyVqa(Source):
 
     def _records(self, ledger: Ledger) -> Iterator[Record]:
         for file, name in ledger_names(self.input_files()).items():
-            records = read_records(file, (), self.keep_whole_records).records
-            ledger.see(name, len(records))
-            for raw in records:
+            cut = read_records(file, (), self.keep_whole_records)
+            ledger.see(name, len(cut.records))
+            if cut.broken is not None:
+                end = Origin(source=self.step_name(), file=name, index=len(cut.records))
+                ledger.note_break(end, *cut.broken)
+            for raw in cut.records:
                 origin = Origin(source=self.step_name(), file=name, index=raw.number)
                 try:
-                    yield self._record(file.parent.name, raw, origin)
+                    record = self._record(file.parent.name, raw, origin)
                 except BadRecord as bad:
                     ledger.note("quarantined", bad.why, origin, raw=raw.raw)
+                    continue
+                if record.given_answer or self.unanswered == "keep":
+                    yield record
+                else:
+                    ledger.note("dropped", NO_ANSWER, origin, record.question_id, raw.raw)
 
     def _record(self, part: str, raw: RawRecord, origin: Origin) -> Record:
         row = decode_array(raw, Row)
@@ -80,8 +91,8 @@ class EasyVqa(Source):
             question_id=f"{part}-{raw.number}",
             image_path=f"{part}/images/{row.image_id}.png",
             text=row.question,
-            given_answer=row.answer,
-            answers=[Answer(answer=row.answer)],
+            given_answer=row.answer or None,
+            answers=[Answer(answer=row.answer)] if row.answer else [],
             image_id=f"{part}-{row.image_id}",
             split=self.split or part,
             licence=self.licence or "MIT",
