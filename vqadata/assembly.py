@@ -81,11 +81,12 @@ class _Finder:
         import numpy as np
         import pyarrow as pa
 
-        mentions = _mentions(batch)
-        known = {mention: self._number(*mention) for mention in dict.fromkeys(mentions)}
-        numbers = np.fromiter((known[mention] for mention in mentions), np.int64, len(mentions))
+        rows, codes = _distinct(batch)
+        mentions = _mentions(batch.take(pa.array(rows)))
+        known = np.array([self._number(*mention) for mention in mentions], np.int64)
+        numbers: Numbers = known[codes]
         if (numbers < 0).any():
-            self._note_absent(batch, mentions, numbers)
+            self._note_absent(batch, [mentions[code] for code in codes], numbers)
             stay = np.flatnonzero(numbers >= 0)
             batch, numbers = batch.take(pa.array(stay)), numbers[stay]
         return batch.append_column(NUMBER, pa.array(numbers)), numbers
@@ -160,17 +161,19 @@ class _Bucket:
     def _batches(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[pa.RecordBatch]:
         """Read the pictures one after the other, and close a batch when it is full."""
         import numpy as np
+        import pyarrow as pa
 
         starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
         stops = [*starts[1:], len(numbers)]
-        mentions = _mentions(records)
+        names = [names for names, _ in _mentions(records.take(pa.array(starts, pa.int64())))]
         pictures: list[list[Picture]] = []
         counts: list[int] = []
         begin = size = 0
-        for start, stop in zip(starts, stops, strict=True):
-            place = self._book.place(int(numbers[start]), mentions[start][0])
+        for start, stop, named in zip(starts, stops, names, strict=True):
+            place = self._book.place(int(numbers[start]), named)
             read = [_picture(n, f) for n, f in zip(place.names, place.files, strict=True)]
-            self._flag_unreadable(read, records.slice(start, stop - start))
+            if any(picture.data is not None and picture.header is None for picture in read):
+                self._flag_unreadable(read, records.slice(start, stop - start))
             pictures.append(read)
             counts.append(stop - start)
             size += sum(len(picture.data or b"") for picture in read)
@@ -190,6 +193,23 @@ class _Bucket:
             except BadPicture as bad:
                 why = Rejection(UNREADABLE, picture.path, f"{bad.code}: {bad.detail}", "a picture")
                 self._ledger.note_records("flagged", why, records)
+
+
+def _distinct(records: pa.RecordBatch) -> tuple[Numbers, Numbers]:
+    """The first row of each distinct mention, in order; and for every row, which one it is."""
+    import numpy as np
+    import pyarrow as pa
+
+    if len(records.column("more_image_paths").flatten()):
+        places: dict[object, int] = {}
+        codes = np.array([places.setdefault(m, len(places)) for m in _mentions(records)], np.int64)
+    else:
+        splits = records.column("split").fill_null("\0").dictionary_encode()
+        paths = records.column("image_path").dictionary_encode()
+        pairs = paths.indices.to_numpy().astype(np.int64) * len(splits.dictionary)
+        codes = pa.array(pairs + splits.indices.to_numpy()).dictionary_encode().indices.to_numpy()
+    first = np.unique(codes, return_index=True)[1]
+    return first, codes
 
 
 def _mentions(records: pa.RecordBatch) -> list[tuple[Names, str | None]]:

@@ -13,7 +13,7 @@ import msgspec
 
 from vqadata.errors import VqaDataError
 from vqadata.inputs import GZIP_MAGIC, UTF8_MARK
-from vqadata.json_cutter import Cutter
+from vqadata.json_cutter import Cutter, Records
 from vqadata.json_records import broken_list
 from vqadata.json_scan import LOOK, Break, RawRecord, element_end, list_rank, members_of, tail_fault
 
@@ -29,7 +29,7 @@ class Block(NamedTuple):
 
     first: int
     """Number of the first one in the file, from 0."""
-    records: list[bytes]
+    records: Records
     """Their JSON texts."""
 
 

@@ -10,8 +10,8 @@ Where no guess can be proved the document is damaged, and its records are cut on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, NamedTuple, overload
 
 import msgspec
 
@@ -27,6 +27,56 @@ _GAP = re.compile(rb'\s*,\s*(?P<opening>\{\s*"(?:[^"\\]|\\.)*"|\{(?=\s*\})|\[)')
 _CLOSING = re.compile(rb"(?P<list>\s*\])\s*(?:\}\s*)?\Z")
 _SEPARATED = re.compile(rb"\s*(?:[,\]]|\Z)")
 _END = re.compile(rb"\s*\]")
+
+
+class _Gap(NamedTuple):
+    """What stands between two records: from the last byte of one to the first key of the next."""
+
+    text: bytes
+    opening: int
+    """Offset in it at which the next record begins."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it cannot stand inside a string: a quote in one would be escaped."""
+        return self.text.endswith(b'"')
+
+
+class Records(Sequence[bytes]):
+    """The JSON texts of some records.
+
+    Args:
+        raws: The records.
+        text: All of them as they stand in the list, where that is proved.
+        gap: What stands between them.
+    """
+
+    def __init__(
+        self, raws: Sequence[bytes | msgspec.Raw], text: bytes = b"", gap: _Gap | None = None
+    ) -> None:
+        """Keep the parts; texts are made when they are asked for."""
+        self._raws, self._text, self._gap = raws, text, gap
+
+    def __len__(self) -> int:
+        """Number of records."""
+        return len(self._raws)
+
+    @overload
+    def __getitem__(self, number: int) -> bytes: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[bytes]: ...
+    def __getitem__(self, number: int | slice) -> bytes | list[bytes]:
+        """The text of one record, or of some."""
+        if isinstance(number, slice):
+            return [bytes(raw) for raw in self._raws[number]]
+        return bytes(self._raws[number])
+
+    @property
+    def lines(self) -> bytes:
+        """A record a line, as far as the gap tells: one that lies in a record is cut too."""
+        if self._gap is None or not self._gap.is_sound:
+            return b"\n".join(self[:])
+        return self._text.replace(self._gap.text, self._gap.text.replace(b",", b"\n", 1))
 
 
 class Cutter:
@@ -50,7 +100,7 @@ class Cutter:
         self.broken: Break | None = None
         """Where the list breaks off, if it does."""
 
-    def blocks(self) -> Iterator[list[bytes]]:
+    def blocks(self) -> Iterator[Records]:
         """Yield the texts of the records, a block at a time."""
         while not self._ended and self.broken is None:
             more = self._file.read(self._block_bytes)
@@ -59,30 +109,39 @@ class Cutter:
             self._gap = self._gap if self._gap.text else _learn_gap(self.rest, last)
             records = self._prove_end() if last else self._prove()
             if records is None:
-                records = self._piece_by_piece(last)
-            if records:
+                records = Records(self._piece_by_piece(last))
+            if len(records):
                 yield records
 
-    def _prove(self) -> list[bytes] | None:
+    def _prove(self) -> Records | None:
         """All records before one of the last gaps of the buffer, if that can be proved."""
         for at in self._last_gaps():
-            records = _raw_records(self.rest[: at + 1])
+            records = self._proved(self.rest[: at + 1])
             if records is not None:
                 self._drop(at + 1)
                 return records
         return None
 
-    def _prove_end(self) -> list[bytes] | None:
+    def _prove_end(self) -> Records | None:
         """All records up to the end of the list, if that can be proved."""
         starts = [at + self._gap.opening for at in self._last_gaps()]
         for start in starts or [after_gap(self.rest, 0)]:
             end = value_end(self.rest, start) or start
             closing = _END.match(self.rest, end)
-            records = _raw_records(self.rest[:end]) if closing else None
+            records = self._proved(self.rest[:end]) if closing else None
             if closing is not None and records is not None:
                 self._finish(closing.end())
                 return records
         return None
+
+    def _proved(self, part: bytes) -> Records | None:
+        """The records of a part of the list; ``None`` if it is not whole records."""
+        text = part[after_gap(part, 0) :]
+        try:
+            raws = msgspec.json.decode(b"[%b]" % text, type=list[msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        return Records(raws, text, self._gap)
 
     def _last_gaps(self) -> Iterator[int]:
         """Offsets of the last gaps, the very last first; one may stand inside a record."""
@@ -190,19 +249,6 @@ class Cutter:
         self.offset += count
 
 
-class _Gap(NamedTuple):
-    """What stands between two records: from the last byte of one to the first key of the next."""
-
-    text: bytes
-    opening: int
-    """Offset in it at which the next record begins."""
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether it cannot stand inside a string: a quote in one would be escaped."""
-        return self.text.endswith(b'"')
-
-
 def _learn_gap(data: bytes, last: bool) -> _Gap:
     """The gap between the first two records; an empty one if they are not both there yet."""
     start = after_gap(data, 0)
@@ -214,12 +260,3 @@ def _learn_gap(data: bytes, last: bool) -> _Gap:
     if end is None or match is None:
         return _Gap(b"", 0)
     return _Gap(data[end - 1 : match.end()], match.start("opening") - end + 1)
-
-
-def _raw_records(data: bytes) -> list[bytes] | None:
-    """The records of a part of a list; ``None`` if it is not whole records."""
-    try:
-        raws = msgspec.json.decode(b"[%b]" % data[after_gap(data, 0) :], type=list[msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return list(map(bytes, raws))

@@ -23,6 +23,12 @@ PICTURE_SUFFIXES = frozenset(
 """Suffixes of the files that the index of a root lists."""
 
 
+REMEMBERED = 1 << 16
+"""Names whose files are remembered."""
+
+_BARE = re.compile(r"(?!\.{1,2}$)[^/\\\0]+")
+
+
 class OutsideRootError(ValueError):
     """A picture path that leads out of every root."""
 
@@ -50,6 +56,7 @@ class Resolver:
         self._roots = [root.resolve() for root in roots]
         self._deep = deep
         self._index: _Index | None = None
+        self._listings: list[tuple[Path, Path, frozenset[str]]] | None = None
         self._memory: dict[str, Found | None] = {}
 
     def find(self, name: str) -> Found | None:
@@ -60,8 +67,20 @@ class Resolver:
                 through a symbolic link.
         """
         if name not in self._memory:
-            self._memory[name] = self._find(name)
+            if len(self._memory) >= REMEMBERED:
+                self._memory.clear()
+            self._memory[name] = self._beside(name) if _BARE.fullmatch(name) else self._find(name)
         return self._memory[name]
+
+    def _beside(self, name: str) -> Found | None:
+        """Find a file name without folders: the folders are listed once, not asked each time."""
+        if self._listings is None:
+            folders = [(root, folder) for root in self._roots for folder in (root, root / "images")]
+            self._listings = [(*pair, _listed(pair[1])) for pair in folders]
+        for root, folder, listed in self._listings:
+            if name in listed and _is_file(folder / name):
+                return _inside(root, folder / name)
+        return self._by_index(name)
 
     def _find(self, name: str) -> Found | None:
         path = PurePosixPath(name.replace("\\", "/"))
@@ -73,7 +92,7 @@ class Resolver:
             for folder in (root, root / "images"):
                 if _is_file(folder / path):
                     return _inside(root, folder / path)
-        return self._by_index(path)
+        return self._by_index(path.name)
 
     def _absolute(self, path: Path) -> Found | None:
         for root in self._roots:
@@ -81,10 +100,10 @@ class Resolver:
                 return _inside(root, path) if _is_file(path) else None
         raise OutsideRootError(str(path))
 
-    def _by_index(self, path: PurePosixPath) -> Found | None:
+    def _by_index(self, name: str) -> Found | None:
         if self._index is None:
             self._index = _Index(self._roots, "" if self._deep else "images")
-        return self._index.find(path)
+        return self._index.find(name)
 
 
 class _Index:
@@ -101,9 +120,11 @@ class _Index:
             if coco := COCO_NAME.fullmatch(name.name):
                 self._by_coco[int(coco["number"])].append(found)
 
-    def find(self, path: PurePosixPath) -> Found | None:
-        candidates = [self._by_name.get(path.name), self._by_stem.get(path.name)]
-        if coco := COCO_NAME.fullmatch(path.name):
+    def find(self, name: str) -> Found | None:
+        if not self._by_name:
+            return None
+        candidates = [self._by_name.get(name), self._by_stem.get(name)]
+        if coco := COCO_NAME.fullmatch(name):
             candidates.append(self._by_coco.get(int(coco["number"])))
         for files in candidates:
             if files:
@@ -118,6 +139,10 @@ def _pictures(root: Path, start: Path) -> Iterator[Found]:
             path = Path(folder, file)
             if path.suffix.lower() in PICTURE_SUFFIXES and path.resolve().is_relative_to(root):
                 yield Found(path, path.relative_to(root).as_posix())
+
+
+def _listed(folder: Path) -> frozenset[str]:
+    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
 
 
 def _is_file(path: Path) -> bool:

@@ -8,12 +8,14 @@ its place, and the good rest takes the fast way again. Only a block that has mem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from vqadata.json_blocks import Block, JsonBlocks
+from vqadata.json_cutter import Records
 from vqadata.layouts.typed import MALFORMED, BadRecord, decode_record, extra_json
 from vqadata.ledger import Rejection
 from vqadata.record import Answer, record_schema
@@ -55,6 +57,11 @@ class Question(msgspec.Struct):
     split: str | None = None
 
 
+PARSE_BYTES = 1 << 20
+"""Bytes that pyarrow parses at a time, if all records are shorter."""
+
+_NO_OBJECT = re.compile(rb"\n[^{\s]")
+
 REQUIRED = {
     Question: ("question_id", "image_id", "question"),
     Annotation: ("question_id", "answers"),
@@ -76,9 +83,10 @@ class Columns(NamedTuple):
     """The records of a block."""
 
     table: pa.RecordBatch
-    """``number`` (int64), the members of the struct, ``extra`` and ``image_path``.
+    """``number`` (int64), the members of the struct, ``extra`` and ``numeric_image_id``.
 
-    The ids are int64 or string, the answers canonical.
+    The ids are int64 or string, the answers canonical. ``numeric_image_id`` says which ids were
+    numbers in the file.
     """
     raws: Sequence[bytes]
     """The JSON text of each row of the table."""
@@ -91,17 +99,11 @@ class ColumnReader:
     Args:
         blocks: The file.
         shape: :class:`Question` or :class:`Annotation`.
-        image_path: How the picture of an image id is called.
     """
 
-    def __init__(
-        self,
-        blocks: JsonBlocks,
-        shape: type[Question] | type[Annotation],
-        image_path: Callable[[int | str], str],
-    ) -> None:
+    def __init__(self, blocks: JsonBlocks, shape: type[Question] | type[Annotation]) -> None:
         """Learn the schema from the first block that comes."""
-        self._blocks, self._shape, self._image_path = blocks, shape, image_path
+        self._blocks, self._shape = blocks, shape
         self._decoder = msgspec.json.Decoder(shape)
         self._schema: pa.Schema | None = None
         self._doubt = False
@@ -132,13 +134,13 @@ class ColumnReader:
             return None
         if self._schema is None:
             self._schema = _learn_schema(raws[0], self._shape)
-        text = b"\n".join(raws)
-        if not _is_readable(raws, text):
+        text = raws.lines if isinstance(raws, Records) else b"\n".join(raws)
+        if not _is_readable(text):
             return None
         try:
             table = pj.read_json(
                 pa.BufferReader(text),
-                pj.ReadOptions(use_threads=False, block_size=max(len(text) + 1, 1 << 16)),
+                pj.ReadOptions(use_threads=False, block_size=_parse_size(text, len(raws))),
                 pj.ParseOptions(
                     explicit_schema=self._schema,
                     unexpected_field_behavior="error",
@@ -207,8 +209,8 @@ class ColumnReader:
                 fields[name] = pa.field(name, pa.string())
                 for row in rows:
                     row[name] = None if row[name] is None else str(row[name])
-        texts = [pa.field(name, pa.string()) for name in ("extra", "image_path")]
-        return pa.RecordBatch.from_pylist(rows, schema=pa.schema([*fields.values(), *texts]))
+        more = [pa.field("extra", pa.string()), pa.field("numeric_image_id", pa.bool_())]
+        return pa.RecordBatch.from_pylist(rows, schema=pa.schema([*fields.values(), *more]))
 
     def _names(self) -> tuple[str, ...]:
         return self._shape.__struct_fields__
@@ -221,9 +223,8 @@ class ColumnReader:
         for name in ("question_id", "image_id"):
             if type(row[name]) is int and not -(2**63) <= row[name] < 2**63:
                 row[name] = str(row[name])
-        image_id = fields.image_id
-        path = None if image_id is None else self._image_path(image_id)
-        return row | {"extra": extra_json(extra), "image_path": path}
+        numeric = type(row["image_id"]) is int
+        return row | {"extra": extra_json(extra), "numeric_image_id": numeric}
 
     def _finished(self, batch: pa.RecordBatch, numbers: Any) -> pa.RecordBatch:
         """With numbers, ``extra`` and picture names, and with answers in the canonical form."""
@@ -234,20 +235,20 @@ class ColumnReader:
         batch = batch.set_column(place, pa.field("answers", answers.type), answers)
         if "extra" not in batch.schema.names:
             batch = batch.append_column("extra", pa.nulls(len(batch), pa.string()))
-            batch = batch.append_column("image_path", self._paths(batch.column("image_id")))
+            numeric = pa.types.is_integer(batch.column("image_id").type)
+            batch = batch.append_column("numeric_image_id", pa.repeat(numeric, len(batch)))
         return batch.append_column("number", pa.array(numbers, pa.int64()))
 
-    def _paths(self, ids: pa.Array) -> pa.Array:
-        import pyarrow as pa
 
-        coded = ids.dictionary_encode()
-        names = [self._image_path(image_id) for image_id in coded.dictionary.to_pylist()]
-        return pa.array(names, pa.string()).take(coded.indices)
+def _parse_size(text: bytes, records: int) -> int:
+    """Bytes to parse at a time: pyarrow wants each record within two such parts."""
+    whole = len(text) + 1
+    return max(PARSE_BYTES, 1 << 16) if whole // max(records, 1) < PARSE_BYTES // 64 else whole
 
 
-def _is_readable(raws: Sequence[bytes], text: bytes) -> bool:
-    """Whether all records are objects in UTF-8: pyarrow takes any bytes, and dies of a null."""
-    if not all(raw.startswith(b"{") for raw in raws):
+def _is_readable(text: bytes) -> bool:
+    """Whether all lines are objects in UTF-8: pyarrow takes any bytes, and dies of a null."""
+    if not text.startswith(b"{") or _NO_OBJECT.search(text):
         return False
     try:
         return text.isascii() or bool(text.decode())

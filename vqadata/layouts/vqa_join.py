@@ -200,5 +200,10 @@ def _empty(kind: pa.DataType, count: int) -> pa.Array:
     import pyarrow as pa
 
     if pa.types.is_list(kind):
-        return pa.repeat(pa.scalar([], kind), count)
-    return pa.array([None] * count, kind)
+        offsets = pa.repeat(pa.scalar(0, pa.int32()), count + 1)
+        return pa.ListArray.from_arrays(offsets, pa.array([], kind.value_type), type=kind)
+    if pa.types.is_struct(kind):
+        parts = [pa.repeat(pa.scalar(0).cast(field.type), count) for field in kind.fields]
+        absent = pa.repeat(True, count)
+        return pa.StructArray.from_arrays(parts, fields=list(kind.fields), mask=absent)
+    return pa.nulls(count, kind)

@@ -57,7 +57,7 @@ class Mapping(NamedTuple):
     drop_unanswered: bool
     split: str | None
     licence: str | None
-    image_path: Callable[[int | str], str]
+    image_paths: Callable[[pa.Array], pa.Array]
 
 
 class Reading:
@@ -87,7 +87,7 @@ class Reading:
         import pyarrow.compute as pc
 
         blocks = self._files.questions
-        reader = ColumnReader(blocks, Question, self._mapping.image_path)
+        reader = ColumnReader(blocks, Question)
         pictures = []
         for block in blocks:
             columns = reader.read(block)
@@ -101,6 +101,7 @@ class Reading:
             if not self.has_answers:
                 self.has_answers = bool(pc.sum(table.column("answers").value_lengths()).as_py())
             found = self._picture_numbers(table.column("image_id"))
+            table = table.append_column("image_path", self._paths(table))
             asked.add(_chosen(table, ASKED, picture=found), found // BUCKET_PICTURES)
             of_block = np.full(len(block.records), UNKNOWN, np.int32)
             of_block[numbers[own] - block.first] = found
@@ -113,7 +114,7 @@ class Reading:
         """Drop the annotations into the buckets of their questions; note those without one."""
         import pyarrow as pa
 
-        reader = ColumnReader(blocks, Annotation, self._mapping.image_path)
+        reader = ColumnReader(blocks, Annotation)
         seen = IdIndex()
         for block in blocks:
             columns = reader.read(block)
@@ -135,6 +136,19 @@ class Reading:
         self._ledger.see(end.file, blocks.records)
         if blocks.broken is not None:
             self._ledger.note_break(end, *blocks.broken)
+
+    def _paths(self, table: pa.RecordBatch) -> pa.Array:
+        """The names of the pictures: numbers and texts are named by rules of their own."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        ids, numeric = table.column("image_id"), table.column("numeric_image_id")
+        if pa.types.is_integer(ids.type) or not pc.any(numeric).as_py():
+            return self._mapping.image_paths(ids)
+        numbers = pc.if_else(numeric, ids, "0").cast(pa.int64())
+        return pc.if_else(
+            numeric, self._mapping.image_paths(numbers), self._mapping.image_paths(ids)
+        )
 
     def _picture_numbers(self, image_ids: pa.Array) -> Numbers:
         """The number of each picture, in the order in which they are first mentioned."""

@@ -19,6 +19,9 @@ from vqadata.steps import Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
+COCO_DIGITS = 12
+"""Digits of a COCO picture's number in its file name."""
+
 _SUBSET = re.compile(r"(?P<part>train|val|test)(?:-dev|-std)?(?P<year>20\d\d)")
 
 
@@ -65,7 +68,7 @@ class VqaSource(Source):
             drop_unanswered=self.unanswered == "drop",
             split=self.split,
             licence=self.licence,
-            image_path=lambda image_id: picture_name(image_id, subset, self.image_name),
+            image_paths=lambda ids: picture_names(ids, subset, self.image_name),
         )
         yield from join(files, mapping, ledger, scratch)
 
@@ -77,6 +80,20 @@ class VqaSource(Source):
             return Files(questions, names[self.questions], None, "")
         annotations = JsonBlocks(self.annotations, "annotations", keep_whole)
         return Files(questions, names[self.questions], annotations, names[self.annotations])
+
+
+def picture_names(ids: pa.Array, subset: str, template: str | None) -> pa.Array:
+    """The file names of pictures by their ids (int64 or string); see :func:`picture_name`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if template is None and pa.types.is_integer(ids.type):
+        before, _, after = picture_name(0, subset, None).partition("0" * COCO_DIGITS)
+        digits = pc.utf8_lpad(ids.cast(pa.string()), COCO_DIGITS, "0")
+        return pc.binary_join_element_wise(before, digits, after, "")
+    coded = ids.dictionary_encode()
+    names = [picture_name(image_id, subset, template) for image_id in coded.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(coded.indices)
 
 
 def picture_name(image_id: int | str, subset: str, template: str | None) -> str:
@@ -97,4 +114,4 @@ def picture_name(image_id: int | str, subset: str, template: str | None) -> str:
         return image_id if "." in image_id else f"{image_id}.jpg"
     coco = _SUBSET.fullmatch(subset)
     scheme = f"COCO_{coco['part']}{coco['year']}_" if coco and coco["year"] != "2017" else ""
-    return f"{scheme}{image_id:012d}.jpg"
+    return f"{scheme}{image_id:0{COCO_DIGITS}d}.jpg"
