@@ -54,7 +54,8 @@ def assemble(
         scratch: Folder for temporary files.
 
     Yields:
-        Picture rows in the order in which the pictures are first mentioned.
+        Picture rows in the order in which the pictures are first mentioned. What names no picture
+        that is there needs no gathering if the source is grouped, and comes first.
     """
     book = PictureBook(Resolver(source.picture_roots(), deep=bool(source.image_root)))
     finder = _Finder(book, source, ledger)
@@ -62,7 +63,10 @@ def assemble(
     with Spill(_numbered_schema(schema), scratch) as spill:
         for batch in batches:
             found, numbers = finder.numbered(batch)
-            spill.add(found, numbers // BUCKET_PICTURES)
+            if source.grouped and not book.has_pictures:
+                yield from _Bucket(found, book, ledger).rows()
+            else:
+                spill.add(found, numbers // BUCKET_PICTURES)
         for bucket in range(spill.buckets):
             numbered = spill.read(bucket)
             yield from _Bucket(numbered, book, ledger).rows()

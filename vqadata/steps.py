@@ -41,6 +41,9 @@ class Source(Step):
     example: ClassVar[str]
     """A command line that uses the source, shown in its help."""
 
+    grouped: ClassVar[bool] = False
+    """Whether all records of one picture name come in one batch."""
+
     image_root: list[Path] = Field(
         default_factory=list,
         description="Folder to look for pictures in; may be given several times. "

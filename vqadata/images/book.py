@@ -60,18 +60,23 @@ class PictureBook:
             return known
         number = self._next
         self._next += 1
-        if all(files):
+        if any(files):
             self._places[number] = Place(number, names, files)
         else:
             self._missing += 1
-        if all(files) or self._missing <= MISSING_REMEMBERED:
+        if any(files) or self._missing <= MISSING_REMEMBERED:
             self._numbers[key] = number
         return number
 
     def place(self, number: int, names: Names) -> Place:
         """Where the pictures of a number are; ``names`` are those of one of its questions."""
         known = self._places.pop(number, None)
-        return known or Place(number, names, self.find(names))
+        return known or Place(number, names, (None,) * len(names))
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether any picture was found whose place was not asked for yet."""
+        return bool(self._places)
 
     def _key(self, name: str, file: Found | None) -> str:
         """A key that is equal for files of equal bytes. Only files of equal size are read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -27,6 +27,8 @@ _SUBSET = re.compile(r"(?P<part>train|val|test)(?:-dev|-std)?(?P<year>20\d\d)")
 
 class VqaSource(Source):
     """A questions and an annotations file, about COCO pictures unless a name says otherwise."""
+
+    grouped: ClassVar[bool] = True
 
     questions: Path = Field(description="Questions file, plain or gzip.")
     annotations: Path | None = Field(

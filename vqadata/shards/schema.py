@@ -8,7 +8,7 @@ of pictures, that its questions ask about; all its questions have the same split
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,13 +74,30 @@ def picture_rows(
     import pyarrow as pa
 
     schema = shard_schema()
-    images = [[{"bytes": p.data, "path": p.path} for p in row] for row in pictures]
-    facts = [[_facts(picture) for picture in row] for row in pictures]
+    flat = [picture for row in pictures for picture in row]
+    ends = pa.array([0, *accumulate(map(len, pictures))], pa.int32())
     offsets = pa.array([0, *accumulate(counts)], pa.int32())
-    nested = pa.ListArray.from_arrays(offsets, questions).cast(schema.field("questions").type)
-    columns = [pa.array(images, schema.field("images").type)]
-    columns += [pa.array(facts, schema.field("image_facts").type), nested]
+    columns = [
+        pa.ListArray.from_arrays(ends, _structs(flat, _image, schema.field("images").type)),
+        pa.ListArray.from_arrays(ends, _structs(flat, _facts, schema.field("image_facts").type)),
+        pa.ListArray.from_arrays(offsets, questions).cast(schema.field("questions").type),
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _structs(
+    pictures: list[Picture], members: Callable[[Picture], tuple[object, ...]], kind: pa.ListType
+) -> pa.StructArray:
+    import pyarrow as pa
+
+    fields = list(kind.value_type.fields)
+    values = zip(*map(members, pictures), strict=True) if pictures else [()] * len(fields)
+    parts = [pa.array(v, f.type) for v, f in zip(map(list, values), fields, strict=True)]
+    return pa.StructArray.from_arrays(parts, fields=fields)
+
+
+def _image(picture: Picture) -> tuple[object, ...]:
+    return picture.data, picture.path
 
 
 def picture_bytes(batch: pa.RecordBatch) -> int:
@@ -91,16 +108,9 @@ def picture_bytes(batch: pa.RecordBatch) -> int:
     return pc.sum(sizes).as_py() or 0
 
 
-def _facts(picture: Picture) -> dict[str, object]:
-    header = picture.header
-    return {
-        "digest": picture.digest,
-        "bytes": len(picture.data) if picture.data is not None else None,
-        "width": header.width if header else None,
-        "height": header.height if header else None,
-        "format": header.format if header else None,
-        "mode": header.mode if header else None,
-    }
+def _facts(picture: Picture) -> tuple[object, ...]:
+    size = None if picture.data is None else len(picture.data)
+    return (picture.digest, size, *(picture.header or (None,) * 4))
 
 
 def _datasets_features() -> dict[str, object]:
