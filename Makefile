@@ -5,12 +5,17 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SHORT ?=
 DEMO_DIR ?= .demo
+PEERS_DIR ?= .peers
+PEERS_SHARDS ?=
+PEERS = ms-swift llama-factory readers energon evalscope
 
 # Idle OpenMP threads must not spin: on a busy machine of two cores that costs ten times the CPU.
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test check format lint types schemas bench clean
+.PHONY: demo test check fuzz format lint types schemas bench bench-convert bench-versions clean
+.PHONY: peers peers-exports $(PEERS:%=peers-%)
+.SECONDARY:
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,13 +38,38 @@ lint: $(BIN)/.installed
 types: $(BIN)/.installed
 	$(BIN)/mypy
 
+fuzz: $(BIN)/.installed  ## 10,000 damaged files over all sources; minutes
+	$(BIN)/python -m tests.mutations --count $(or $(COUNT),10000)
+
 format: $(BIN)/.installed  ## format the code, rewrite the schemas
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m tests.schemas
 
-bench: $(BIN)/.installed  ## reprint the tables of benchmarks/
+bench: bench-convert bench-versions  ## reprint the tables of benchmarks/
+
+bench-convert: $(BIN)/.installed  ## conversion at the size of the VQA v2 training set; minutes
 	$(BIN)/python -m benchmarks.convert
 
+bench-versions: $(BIN)/.installed  ## diff and split at the size of the VQA v2 training set
+	$(BIN)/python -m benchmarks.versions --questions 443757
+
+peers: $(PEERS:%=peers-%)  ## read the exports with the tools that they are for, and train on them
+
+peers-exports: $(BIN)/.installed
+	$(BIN)/python -m peers.make_exports $(PEERS_DIR)/exports $(PEERS_SHARDS)
+
+$(PEERS:%=peers-%): peers-%: $(PEERS_DIR)/%/.installed peers-exports
+	PYTHONPATH=.:peers/path HF_HUB_OFFLINE=1 HF_HOME=$(abspath $(PEERS_DIR))/cache \
+	MODELSCOPE_CACHE=$(abspath $(PEERS_DIR))/cache \
+	$(PEERS_DIR)/$*/bin/python -m peers.$(subst -,_,$*) $(PEERS_DIR)/exports
+
+$(PEERS_DIR)/%/.installed: peers/requirements/%.txt
+	$(PYTHON) -m venv $(PEERS_DIR)/$*
+	$(PEERS_DIR)/$*/bin/python -m pip install --quiet --upgrade pip
+	$(PEERS_DIR)/$*/bin/python -m pip install --quiet torch==2.13.0
+	$(PEERS_DIR)/$*/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO_DIR) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO_DIR) $(PEERS_DIR) .mypy_cache .pytest_cache .ruff_cache

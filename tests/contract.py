@@ -28,12 +28,15 @@ def build_source(name: str) -> Source:
     kind = find(sources, Source, name)
     folder = fixture_of(name)
     options = json.loads((folder / "options.json").read_text())
-    paths = {
-        key: str(folder / value)
-        for key, value in options.items()
-        if isinstance(value, str) and (folder / value).exists()
-    }
-    return kind.model_validate(options | paths)
+    return kind.model_validate({key: _in(folder, value) for key, value in options.items()})
+
+
+def _in(folder: Path, value: Any) -> Any:
+    """The value with paths that are there in the fixture made whole."""
+    if isinstance(value, list):
+        return [_in(folder, item) for item in value]
+    there = isinstance(value, str) and (folder / value).exists()
+    return str(folder / value) if there else value
 
 
 def outcome(shards: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from vqadata.ledger import LedgerEntry
+from vqadata.receipt import Receipt, Remark
 from vqadata.record import Record
 from vqadata.shards.manifest import Manifest
 from vqatrain.config import EvalConfig, TrainConfig
@@ -19,6 +20,8 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "record": Record,
     "ledger-entry": LedgerEntry,
     "manifest": Manifest,
+    "export-receipt": Receipt,
+    "export-remark": Remark,
     "train-config": TrainConfig,
     "eval-config": EvalConfig,
     "scores": Scores,

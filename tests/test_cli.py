@@ -85,12 +85,17 @@ WRONG = {
     "vqadata convert coco-vqa --questons q.json": "Did you mean '--questions'? See: vqadata",
     "vqadata convert coco-vqa -o out": "error: --questions: not given",
     "vqadata convert coco-vqa --questions nope.json -o out": "nope.json: no such file",
-    "vqadata convert coco -o out": "one of coco-vqa, custom, easy-vqa, ok-vqa",
+    "vqadata convert coco -o out": "coco-vqa, ",
     "vqadata convert custom nope.csv -o out": "nope.csv: no such file",
     "vqadata clean nope -o out": "nope: no such folder",
     "vqadata clean": "Missing argument 'SHARDS'",
     "vqadata stats {root}/README.md": "a file; expected a folder of shards",
     "vqadata verify {root}/docs": "no manifest.json",
+    "vqadata diff nope {root}": "nope: no such folder",
+    "vqadata diff {root}/docs x": "no manifest.json",
+    "vqadata diff a b --field colour": "error: --field colour: no such field; expected one of",
+    "vqadata split nope -o out --part a=1": "nope: no such folder",
+    "vqadata split nope -o out": "error: --part: not given",
     "vqadata ledger x --action lost": "'dropped', 'quarantined', 'flagged'",
     "vqadata map suggest nope.json": "nope.json: no such file",
     "vqatrain run nope --model tiny:smolvlm": "nope: no such folder",
@@ -148,6 +153,8 @@ def test_stats_for_a_person_and_for_a_program(out: Path, run_cli: Run) -> None:
     assert "top answers        yes 4" in run_cli("stats", out).stdout
     figures = json.loads(run_cli("stats", out, "--json").stdout)
     assert figures["questions"] == 4
+    assert figures["unanswerable"] == 0
+    assert figures["found_by"] == {"images-folder": figures["pictures"]}
 
 
 def test_verify_fails_on_a_damaged_folder(out: Path, run_cli: Run) -> None:
@@ -182,3 +189,25 @@ def test_a_reader_of_the_output_may_go_away(out: Path) -> None:
     command = f"{sys.executable} -m vqadata ledger {out} --all --json | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_auto_says_what_it_told_and_finds_pictures_in_the_folder(
+    vqa_files: VqaFiles, tmp_path: Path, run_cli: Run
+) -> None:
+    vqa_files.write()
+    (vqa_files.folder / "images").rename(vqa_files.folder / "pictures")
+    (vqa_files.folder / "captions.json").write_text('[{"image_id": 1, "caption": "A bus."}]')
+    done = run_cli("convert", "auto", vqa_files.folder, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "raw: coco-vqa, because questions.json has question, question_id" in done.stdout
+    assert "not read: captions.json (COCO captions: texts about pictures" in done.stdout
+    assert "6 questions on 3 pictures" in done.stdout
+
+
+def test_auto_refuses_captions_by_name(tmp_path: Path, run_cli: Run) -> None:
+    path = tmp_path / "captions_val2014.json"
+    path.write_text('{"annotations": [{"image_id": 1, "id": 2, "caption": "A bus."}]}')
+    done = run_cli("convert", "auto", path, "-o", tmp_path / "out")
+    assert done.returncode == 2
+    assert "captions_val2014.json is COCO captions: texts about pictures" in done.stderr
+    assert not (tmp_path / "out").exists()

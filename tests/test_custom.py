@@ -165,12 +165,71 @@ def test_a_wrong_value_is_named(place: str, raw: Path) -> None:
     assert [(entry.action, entry.path) for entry in entries] == [("quarantined", place)]
 
 
+ODD_JSON = {
+    "a key twice": ('{"image": "a.png", "image": "b.png", "question": "Why?"}', "duplicate-key"),
+    "a key twice inside": (
+        '{"image": "a.png", "question": "a: b?", "answer": "x", "y": {"k": 1, "k": "\\u003a"}}',
+        "duplicate-key",
+    ),
+    "not a number": ('{"image": "a.png", "question": "Why?", "answer": NaN}', "malformed-json"),
+    "infinity": ('{"image": "a.png", "question": "Why?", "answer": -Infinity}', "malformed-json"),
+    "beyond a double": ('{"image": "a.png", "question": "Why?", "answer": 1e999}',
+                        "malformed-json"),
+    "a long number": (f'{{"image": "a.png", "question": "Why?", "answer": {"9" * 5000}}}',
+                      "malformed-json"),
+    "half a pair": ('{"image": "a.png", "question": "Why \\ud800?", "answer": "x"}',
+                    "malformed-json"),
+    "a NUL": ('{"image": "a.png", "question": "Why\0?", "answer": "x"}', "malformed-json"),
+    "deep": (f'{{"image": "a.png", "question": "Why?", "answer": {"[" * 10**4}{"]" * 10**4}}}',
+             "malformed-json"),
+    "no object": ("[1, 2]", "wrong-type"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["data.json", "data.jsonl", "rows.json"])
+@pytest.mark.parametrize("what", ODD_JSON)
+def test_an_odd_record_costs_only_itself(what: str, name: str, raw: Path) -> None:
+    odd, reason = ODD_JSON[what]
+    content = f"{LINE}\n{odd}\n{LINE}\n"
+    if name != "data.jsonl":
+        content = f"[{LINE}, {odd}, {LINE}]"
+    if name == "rows.json":
+        content = f'{{"rows": {content}, "note": "x: y"}}'
+    records, entries = converted(raw / name, content)
+    assert [record["origin"]["index"] for record in records] == [0, 2]
+    assert [(entry.reason, entry.index) for entry in entries] == [(reason, 1)]
+
+
+def test_several_files_are_read_and_a_picture_may_stand_in_the_text(raw: Path) -> None:
+    import base64
+
+    shown = f"data:image/png;base64,{base64.b64encode(encoded('teal')).decode()}"
+    (raw / "train.json").write_text(json.dumps([ROW | {"id": 1}, ROW | {"id": 1}]))
+    (raw / "val.csv").write_text(f'image,question,answer,id\n"{shown}",Why?,so,1\n')
+    out = raw.parent / "out"
+    convert(
+        Custom(data=[raw / "train.json", raw / "val.csv"], field=[*FIELDS, "question_id=id"]), out
+    )
+    records = {record.question_id: record for record in open_shards(out).records()}
+    assert {key: record.split for key, record in records.items()} == {"1": "train", "val-1": "val"}
+    assert [entry.reason for entry in select_entries(out)] == ["duplicate-question-id"]
+    assert verify(out).problems == []
+
+
 FAILING = {
     "cut.csv": (b"image,question,answer\na.png,Why?,x\nb.png,Wh", "byte 35: the last row breaks"),
     "cut.jsonl": (f'{LINE}\n{{"image": "a', f"byte {len(LINE) + 1}: the last line breaks off"),
     "cut.json": (f"[{LINE}, {LINE[:20]}", f"byte {len(LINE) + 3}: the file ends inside this"),
     "utf16.csv": ("image,question,answer".encode("utf-16"), "not UTF-8 text"),
+    "utf16.json": (f"[{LINE}]".encode("utf-16"), "not UTF-8 text"),
+    "wide.json": (f"[{LINE}]".encode("utf-32-le"), "not UTF-8 text"),
     "empty.csv": (b"", "an empty file"),
+    "empty.jsonl": (b"", "an empty file"),
+    "blank.json": (b" \n\n\t", "an empty file"),
+    "glued.json": (f"[{LINE}][{LINE}]", "behind the document"),
+    "tail.json": (f"[{LINE}]" + "\0" * 9, "behind the document"),
+    "same.json": (f'{{"rows": [{LINE}], "rows": [{LINE}]}}', "'rows' stands there several times"),
+    "cut.jsonl.gz": (gzip.compress(f"{LINE}\n".encode() * 99)[:-9], "damaged gzip: it ends too"),
     "twice.csv": (b"image,image\n", "several columns called 'image'"),
     "two.json": (json.dumps({"a": [ROW], "b": [ROW]}), "several lists: a, b"),
     "none.json": (json.dumps({"data": {"rows": [ROW]}}), "Name the list with --records"),
@@ -258,3 +317,11 @@ def test_shipped_maps_fit_the_real_files(
     manifest: Manifest = convert(Custom(data=real_data(folder) / file, **options), out)
     assert [(entry.seen, entry.kept) for entry in manifest.balance] == [(rows, rows)]
     assert verify(out).problems == []
+
+
+def test_a_damaged_record_that_ends_in_a_list_costs_only_itself(raw: Path) -> None:
+    rows = [{**ROW, "boxes": [{"w": number}]} for number in range(4)]
+    text = json.dumps(rows).replace('{"w": 1}', '{"w": NaN}')
+    records, (entry,) = converted(raw / "data.json", text)
+    assert [record["origin"]["index"] for record in records] == [0, 2, 3]
+    assert (entry.reason, entry.path, entry.index) == ("malformed-json", "[1]", 1)

@@ -51,7 +51,8 @@ def test_examples_print_what_they_say(page: Path, tmp_path: Path) -> None:
     for command, printed in examples(page):
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, cwd=tmp_path,
-            env={"HF_HOME": str(tmp_path / "cache"), "PATH": "", "OMP_WAIT_POLICY": "PASSIVE"},
+            env={"HF_HOME": str(tmp_path / "cache"), "PATH": "", "OMP_WAIT_POLICY": "PASSIVE",
+                 "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         assert done.returncode == 0, (command, done.stderr)
         assert printed is None or matches(done.stdout, printed), (command, done.stdout)
@@ -63,9 +64,28 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_readme_names_every_source() -> None:
-    from vqadata import sources
+def test_readme_names_no_step_that_is_not_there() -> None:
+    from vqadata import exports, sources
     from vqadata.discover import names
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [name for name in names(sources) if f"| `{name}` |" not in text] == []
+    listed = re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)
+    assert listed
+    assert set(listed) <= {*names(sources), *names(exports), "auto"}
+
+
+def test_help_of_convert_lists_every_source() -> None:
+    from vqadata import sources
+    from vqadata.discover import names
+
+    command = [sys.executable, "-m", "vqadata", "convert", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert [name for name in names(sources) if f"\n  {name} " not in done.stdout] == []
+
+
+def test_readme_names_every_export() -> None:
+    from vqadata import exports
+    from vqadata.discover import names
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in names(exports) if f"| `{name}` |" not in text] == []

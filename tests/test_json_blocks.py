@@ -35,7 +35,9 @@ def cut(path: Path, size: int, key: str = "rows", **options: Any) -> list[bytes]
     return found
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rows=st.lists(records | nested, max_size=30) | st.lists(plain, max_size=12),
     style=st.sampled_from([{}, {"indent": 1}, {"separators": (",", ":")}, {"ensure_ascii": False}]),
@@ -100,21 +102,33 @@ def test_a_missing_brace_or_comma_takes_no_neighbour_along(size: int, tmp_path: 
     assert cut(path, size) == good
 
 
+@pytest.mark.parametrize("size", [200, 1 << 20])
+def test_the_list_in_a_damaged_record_does_not_end_the_records(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    good = [b'{"id": %d, "t": [{"a": "x"}], "n": 1}' % n for n in range(20)]
+    bad = b'{"id": "open, "t": [{"a": "}, {\\"id\\": 5"}], "n": 1}'
+    rows = [*good[:10], bad, *good[10:]]
+    path.write_bytes(b'{"rows": [' + b", ".join(rows) + b"]}")
+    assert cut(path, size) == rows
+
+
 TAILS = {
-    '{"a": 1, "rows": [{"id": 1}]': "cut or damaged behind the list",
-    '{"rows": [{"id": 1}], "a"': "cut or damaged behind the list",
-    '{"rows": [{"id": 1}]} and more': "cut or damaged behind the list",
-    '[{"id": 1}] and more': "found b'and more' behind the list",
+    '{"a": 1, "rows": [{"id": 1}]|': "cut or damaged behind this value",
+    '{"rows": [{"id": 1}]|, "a"': "cut or damaged behind this value",
+    '{"rows": [{"id": 1}], "a": |what}': "this value is no JSON",
+    '{"rows": [{"id": 1}]} |and more': "found b'and more' behind the document",
+    '[{"id": 1}] |and more': "found b'and more' behind the document",
 }
+"""Documents with a mark where they make no sense, and what is said of it."""
 
 
 @pytest.mark.parametrize("text", TAILS)
 def test_damage_behind_the_list_is_named(text: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
-    path.write_text(text)
+    path.write_text(text.replace("|", ""))
     with pytest.raises(VqaDataError, match=TAILS[text]) as error:
         cut(path, 100)
-    assert error.value.where.endswith(f": byte {text.index(']') + 1}")
+    assert error.value.where.endswith(f": byte {text.index('|')}")
     assert cut(path, 100, keep_whole=True) == [b'{"id": 1}']
 
 

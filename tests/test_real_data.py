@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vqadata import convert, open_shards, verify
+import pytest
+
+from vqadata import convert, export, open_shards, verify
+from vqadata.exports.vqa_v2 import VqaV2
+from vqadata.inputs import read_input
+from vqadata.layouts.vqa_source import VqaSource
 from vqadata.shards.manifest import Manifest
 from vqadata.sources.coco_vqa import CocoVqa
+from vqadata.sources.gqa import Gqa
 from vqadata.sources.ok_vqa import OkVqa
+from vqadata.sources.visual_genome import VisualGenome
 from vqadata.steps import Source
 
 RealData = Callable[[str], Path]
@@ -81,3 +89,52 @@ def test_ok_vqa_questions_alone_are_a_test_split(real_data: RealData, tmp_path: 
     balance = converted(OkVqa(questions=path, missing_pictures="keep"), tmp_path / "out")
     assert list(balance.values()) == [(9_009, 9_009, {})]
     assert set(values(tmp_path / "out", "answer")) == {None}
+
+
+def test_gqa_as_one_file_and_as_a_folder(real_data: RealData, tmp_path: Path) -> None:
+    folder = real_data("gqa_fixture")
+    one = converted(Gqa(data=folder / "questions.json"), tmp_path / "one")
+    assert one == {"questions.json": (1, 1, {})}
+    source = Gqa(data=folder / "question_dir", image_root=[folder / "images"])
+    several = converted(source, tmp_path / "several")
+    assert {(seen, kept) for seen, kept, _ in several.values()} == {(1, 1)}
+    assert "n578564.jpg" in values(tmp_path / "several", "image_path")
+    assert all("fullAnswer" in extra for extra in values(tmp_path / "several", "extra"))
+    assert not any(answer.endswith(".") for answer in values(tmp_path / "several", "answer"))
+
+
+def test_visual_genome_questions_nested_by_picture(real_data: RealData, tmp_path: Path) -> None:
+    source = VisualGenome(data=real_data("vgqa_fixture/question_answers.json"))
+    manifest = convert(source, tmp_path / "out")
+    (balance,) = manifest.balance
+    assert balance.adds_up
+    assert manifest.quarantined == 0
+    assert verify(tmp_path / "out").problems == []
+    answers = [answer[0] for answer in values(tmp_path / "out", "answers")]
+    assert all(each["raw_answer"] == f"{each['answer']}." for each in answers)
+    assert all(origin["parts"] for origin in values(tmp_path / "out", "origin"))
+
+
+ROUND_TRIPS: dict[str, tuple[type[VqaSource], str, str | None]] = {
+    "vqav2_fixture": (CocoVqa, "questions.json", "annotations.json"),
+    "vqa_v2_60k": (CocoVqa, "vqa_questions_valid.gzip", "vqa_annotatons_valid.gzip"),
+    "textvqa": (CocoVqa, "val_questions_vqa_format.json", "val_annotations_vqa_format.json"),
+    "okvqa": (OkVqa, "OpenEnded_mscoco_val2014_questions_clean.json", "okvqa_test_split.json"),
+    "okvqa ": (OkVqa, "okvqa_test_split.json", None),
+}
+"""Questions and annotations by folder; all their records are kept."""
+
+
+@pytest.mark.parametrize("name", ROUND_TRIPS)
+def test_official_files_come_back_as_they_were(
+    name: str, real_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    kind, *files = ROUND_TRIPS[name]
+    paths = [real_data(name.strip()) / file for file in files if file]
+    given = dict(zip(("questions", "annotations"), paths, strict=False))
+    source = kind(**given, missing_pictures="keep", unanswered="keep")
+    convert(source, tmp_path / "shards")
+    export(VqaV2(), tmp_path / "shards", tmp_path / "out")
+    for member, path in given.items():
+        (written,) = (tmp_path / "out").glob(f"*_{member}.json")
+        assert json.loads(written.read_bytes()) == json.loads(read_input(path))

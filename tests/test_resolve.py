@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from vqadata.images.book import PictureBook
+from vqadata.images.embedded import EmbeddedPictures
 from vqadata.images.resolve import OutsideRootError, Resolver
 
 
@@ -96,3 +98,53 @@ def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OutsideRootError):
         Resolver([tmp_path / "root"]).find("link.png")
     assert found(tmp_path / "root", "secret.png") is None
+
+
+def test_a_wrong_prefix_is_made_up_for_by_the_end_of_the_path(tmp_path: Path) -> None:
+    folder(tmp_path, "imgs/xmlab0/source.jpg", "imgs/xmlab1/source.jpg")
+    match = Resolver([tmp_path]).find("/old/disk/xmlab1/source.jpg".removeprefix("/"))
+    assert match is not None
+    assert (match.name, match.rule) == ("imgs/xmlab1/source.jpg", "path-end")
+    assert Resolver([tmp_path]).find("xmlab2/source.jpg") is None
+
+
+RULES = {
+    "b.png": "path",
+    "c.png": "images-folder",
+    "old/b.png": "file-name",
+    "b": "stem",
+    "b.jpeg": "stem",
+    "COCO_val2014_000000000042.jpg": "coco-number",
+}
+
+
+@pytest.mark.parametrize("asked", RULES)
+def test_how_a_picture_was_found_is_said(asked: str, tmp_path: Path) -> None:
+    folder(tmp_path, "b.png", "images/c.png", "000000000042.jpg")
+    match = Resolver([tmp_path]).find(asked)
+    assert match is not None
+    assert match.rule == RULES[asked]
+
+
+def contested(root: Path, *names: str) -> dict[str, bool]:
+    """For each name whether its file is claimed by another picture too."""
+    with EmbeddedPictures(root) as embedded:
+        book = PictureBook(Resolver([root]), embedded)
+        found = {name: book.find((name,)) for name in names}
+        numbers = {name: book.number((name,), files, None) for name, files in found.items()}
+        places = {number: book.place(number, ()) for number in set(numbers.values())}
+        return {name: bool(book.contested(places[n])) for name, n in numbers.items()}
+
+
+def test_one_file_is_not_given_to_two_pictures_of_its_name(tmp_path: Path) -> None:
+    folder(tmp_path, "source.jpg", "b/other.jpg", "COCO_val2014_000000000042.jpg")
+    claims = contested(tmp_path, "a/source.jpg", "b/source.jpg", "c/other.jpg")
+    assert claims == {"a/source.jpg": True, "b/source.jpg": True, "c/other.jpg": False}
+    assert not any(contested(tmp_path, f"x/{COCO14}", f"y/{COCO14}").values())
+
+
+def test_a_file_stays_with_the_picture_whose_path_it_has(tmp_path: Path) -> None:
+    folder(tmp_path, "a/source.jpg")
+    assert contested(tmp_path, "a/source.jpg", "b/source.jpg") == {
+        "a/source.jpg": False, "b/source.jpg": True,
+    }  # fmt: skip

@@ -6,12 +6,14 @@ import json
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from tests.conftest import VqaFiles, encoded
 from vqadata import OutputOptions, convert, open_shards, verify
 from vqadata.errors import OptionError, ShardError
+from vqadata.shards.verify import _misplaced, _Rows
 from vqadata.sources.coco_vqa import CocoVqa
 
 
@@ -148,9 +150,9 @@ def resealed(shards: Path, change: dict[str, int]) -> None:
 
 
 def test_a_wrong_account_is_found_by_counting_rows(shards: Path) -> None:
-    resealed(shards, {"seen": 7, "kept": 6})
+    resealed(shards, {"records": 7, "seen": 7, "kept": 6})
     problems = verify(shards).problems
-    assert "questions.json: 1 records lost, first 6" in problems
+    assert "questions.json: 1 record lost, first 6" in problems
     assert any("account 6 kept" in problem for problem in problems)
 
 
@@ -167,3 +169,26 @@ def test_what_is_no_finished_folder_is_refused(made: object, said: str, tmp_path
     made(tmp_path / "out")  # type: ignore[operator]
     with pytest.raises(ShardError, match=said):
         open_shards(tmp_path / "out")
+
+
+def test_each_question_of_a_record_is_counted_once() -> None:
+    def outcome(*places: tuple[int, int, int]) -> dict[str, list[int]]:
+        columns = [np.array(column, np.int64) for column in zip(*places, strict=True)]
+        return {k: v.tolist() for k, v in _misplaced(_Rows(*columns), 3).items() if len(v)}
+
+    whole = [(0, 0, 1), (1, 1, 2), (1, 0, 2), (2, 0, 1)]
+    assert outcome(*whole) == {}
+    assert outcome(*whole[:1], *whole[2:]) == {"not complete": [1]}
+    assert outcome(*whole[:3]) == {"lost": [2]}
+    assert outcome(*whole, (2, 0, 1)) == {"in two places": [2]}
+    assert outcome(*whole, (9, 0, 1)) == {"never seen": [9]}
+
+
+def test_options_lose_their_folders_and_nothing_else(vqa_files: VqaFiles, tmp_path: Path) -> None:
+    source = CocoVqa(**vqa_files.write(), split="a/b", licence="https://example.org/licence")
+    (step,) = convert(source, tmp_path / "out").steps
+    assert step.options["questions"] == ["questions.json"]
+    assert (step.options["split"], step.options["licence"]) == (
+        "a/b",
+        "https://example.org/licence",
+    )

@@ -1,4 +1,4 @@
-"""The fast and the exact way through the VQA layout give the same bytes and the same reasons."""
+"""All ways through the VQA layout give the same bytes and the same reasons."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import VqaFiles
 from vqadata import convert, open_shards, verify
-from vqadata.id_index import UNKNOWN, IdIndex
+from vqadata.id_index import UNKNOWN, FirstMentions, IdIndex
+from vqadata.layouts import vqa_columns
+from vqadata.layouts.vqa_alike import AlikeReader
 from vqadata.layouts.vqa_columns import ColumnReader
+from vqadata.layouts.vqa_strict import StrictReader
 from vqadata.ledger import select_entries
 from vqadata.sources.coco_vqa import CocoVqa
 
@@ -52,7 +55,7 @@ def changed(files: VqaFiles, seed: int, changes: int) -> None:
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 10**6), changes=st.integers(0, 12))
-def test_both_ways_agree(
+def test_all_ways_agree(
     seed: int, changes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import tempfile
@@ -62,9 +65,12 @@ def test_both_ways_agree(
         files = VqaFiles(folder / "raw", questions=30, pictures=7)
         random.Random(seed).shuffle(files.annotations)
         changed(files, seed, changes)
-        fast = tree(files, folder / "fast")
-        patch.setattr(ColumnReader, "_fast", lambda self, raws: None)
-        assert tree(files, folder / "exact") == fast
+        alike = tree(files, folder / "alike")
+        patch.setattr(AlikeReader, "read", lambda self, records: None)
+        patch.setattr(vqa_columns, "FEW", 1)
+        assert tree(files, folder / "strict") == alike
+        patch.setattr(StrictReader, "read", lambda self, raws: None)
+        assert tree(files, folder / "exact") == alike
 
 
 def test_good_blocks_take_the_fast_way(
@@ -73,7 +79,7 @@ def test_good_blocks_take_the_fast_way(
     def refuse(*_: Any) -> Any:
         raise RuntimeError("a good block went the slow way")
 
-    monkeypatch.setattr(ColumnReader, "_sorted_out", refuse)
+    monkeypatch.setattr(ColumnReader, "_exact", refuse)
     tree(vqa_files, tmp_path / "objects")
     for annotation in vqa_files.annotations:
         annotation["answers"] = ["yes", "no"]
@@ -99,7 +105,9 @@ def test_what_has_no_column_goes_to_extra(vqa_files: VqaFiles, tmp_path: Path) -
     vqa_files.annotations[0] |= {"confidence": 3, "x": 2}
     tree(vqa_files, tmp_path / "out")
     records = {record.question_id: record for record in open_shards(tmp_path / "out").records()}
-    assert json.loads(records["0"].extra or "") == {"url": "u", "confidence": 3, "x": 2}
+    assert json.loads(records["0"].extra or "") == {
+        "url": "u", "confidence": 3, "x": 2, "question.x": 1
+    }  # fmt: skip
     assert records["1"].extra is None
     assert records["0"].given_answer == "yes"
 
@@ -168,6 +176,9 @@ def test_index_knows_the_first_of_each_id(blocks: list[list[int | str]]) -> None
     import numpy as np
     import pyarrow as pa
 
+    known = IdIndex()
+    known.add(pa.array(range(30)), np.arange(30))
+    mentions = FirstMentions(known, 30)
     index, first, number = IdIndex(), dict[str, int](), 0
     for block in blocks:
         whole = all(isinstance(i, int) for i in block)
@@ -175,6 +186,20 @@ def test_index_knows_the_first_of_each_id(blocks: list[list[int | str]]) -> None
         numbers = np.arange(number, number + len(block))
         expected = [first.setdefault(str(i), n) for i, n in zip(block, numbers, strict=True)]
         assert index.add(array, numbers).tolist() == expected
+        assert mentions.add(array, numbers).tolist() == expected
         assert index.find(array).tolist() == expected
         number += len(block)
     assert index.find(pa.array(["nobody"])).tolist() == [UNKNOWN]
+
+
+def test_a_first_record_that_is_not_utf_8_costs_only_itself(
+    vqa_files: VqaFiles, tmp_path: Path
+) -> None:
+    paths = vqa_files.write()
+    data = paths["questions"].read_bytes()
+    paths["questions"].write_bytes(data.replace(b'"image_id": 0', b'"image\x89id": 0', 1))
+    convert(CocoVqa(**paths), tmp_path / "out")
+    assert verify(tmp_path / "out").problems == []
+    (entry,) = select_entries(tmp_path / "out", "quarantined")
+    assert (entry.reason, entry.path) == ("malformed-json", "questions[0]")
+    assert open_shards(tmp_path / "out").manifest.questions == 5

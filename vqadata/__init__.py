@@ -2,7 +2,7 @@
 
 The face of the library; everything is imported when it is first used::
 
-    from vqadata import clean, convert, open_shards, verify
+    from vqadata import clean, convert, export, open_shards, verify
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vqadata.cleaning import clean
+    from vqadata.comparison import diff
     from vqadata.conversion import OutputOptions, convert
     from vqadata.errors import VqaDataError
+    from vqadata.exporting import export
     from vqadata.figures import stats
     from vqadata.record import Record
     from vqadata.shards.reader import open_shards
     from vqadata.shards.verify import verify
+    from vqadata.splitting import split
     from vqadata.story import explain
 
 __all__ = [
@@ -26,8 +29,11 @@ __all__ = [
     "VqaDataError",
     "clean",
     "convert",
+    "diff",
     "explain",
+    "export",
     "open_shards",
+    "split",
     "stats",
     "verify",
 ]
@@ -38,8 +44,11 @@ _HOMES = {
     "VqaDataError": "vqadata.errors",
     "clean": "vqadata.cleaning",
     "convert": "vqadata.conversion",
+    "diff": "vqadata.comparison",
     "explain": "vqadata.story",
+    "export": "vqadata.exporting",
     "open_shards": "vqadata.shards.reader",
+    "split": "vqadata.splitting",
     "stats": "vqadata.figures",
     "verify": "vqadata.shards.verify",
 }

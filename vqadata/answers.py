@@ -27,11 +27,11 @@ source itself names as the answer."""
 CONFIDENCE_ORDER = {"yes": 2, "maybe": 1, "no": 0}
 """How sure the annotators of VQA v1/v2 said they were; an unknown word counts as ``no``."""
 
+UNANSWERABLE = ("unanswerable", "unsuitable", "unsuitable image")
+"""Answers of VizWiz and TextVQA that say that there is none (Gurari et al. 2018, section 3)."""
+
 SOFT_SCORE_STEP = 0.3
 """Soft score an occurrence: the leave-one-out VQA accuracy of an answer (Antol et al. 2015)."""
-
-CELLS = 1 << 22
-"""Comparisons made at a time, which bounds the memory of a batch with long lists of answers."""
 
 
 class _Answers(NamedTuple):
@@ -53,12 +53,14 @@ def settle(batch: pa.RecordBatch, policy: AnswerPolicy) -> pa.RecordBatch:
         policy: How to choose; see :data:`AnswerPolicy`.
 
     Returns:
-        The batch with ``answer``, ``agreement`` and ``soft_labels`` filled. ``answer`` is
-        ``given_answer`` where there are no answers; null where there is neither.
+        The batch with ``answer``, ``unanswerable``, ``agreement`` and ``soft_labels`` filled.
+        ``answer`` is ``given_answer`` where there are no answers; null where there is neither.
     """
     answers = _matrix(batch.column("answers"))
+    answer = _chosen(batch, answers, policy)
     columns = {
-        "answer": _chosen(batch, answers, policy),
+        "answer": answer,
+        "unanswerable": _unanswerable(answer),
         "agreement": _agreement(answers, batch.schema.field("agreement").type),
     }
     if policy == "soft":
@@ -77,7 +79,8 @@ def _matrix(answers: pa.ListArray) -> _Answers:
     texts = pc.struct_field(pc.list_flatten(answers), "answer").dictionary_encode()
     rows = np.repeat(np.arange(len(lengths)), lengths)
     places = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    codes = np.full((len(lengths), max(int(lengths.max(initial=0)), 1)), -1, np.int32)
+    # Column by column in memory: what follows goes through one answer of all questions at a time.
+    codes = np.full((len(lengths), max(int(lengths.max(initial=0)), 1)), -1, np.int32, order="F")
     codes[rows, places] = texts.indices.to_numpy()
     return _Answers(codes, _counted(codes), texts.dictionary)
 
@@ -86,12 +89,9 @@ def _counted(codes: Matrix) -> Matrix:
     """How often each cell's code stands in its row; 0 for an empty cell."""
     import numpy as np
 
-    longest = codes.shape[1]
-    counts = np.empty(codes.shape, np.int32)
-    step = max(1, CELLS // longest**2)
-    for start in range(0, len(codes), step):
-        part = codes[start : start + step]
-        counts[start : start + step] = (part[:, :, None] == part[:, None, :]).sum(2)
+    counts = np.zeros_like(codes)
+    for place in range(codes.shape[1]):
+        counts += codes == codes[:, place, None]
     return np.where(codes < 0, 0, counts)
 
 
@@ -112,6 +112,16 @@ def _chosen(batch: pa.RecordBatch, answers: _Answers, policy: AnswerPolicy) -> p
     codes = answers.codes[np.arange(len(best)), best]
     picked = answers.texts.take(pa.array(codes, mask=codes < 0))
     return pc.if_else(pa.array(codes < 0), given, picked)
+
+
+def _unanswerable(answers: pa.Array) -> pa.Array:
+    """Whether each answer says that there is none; null where there is no answer."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = answers.dictionary_encode()
+    words = pc.utf8_trim_whitespace(pc.utf8_lower(texts.dictionary))
+    return pc.is_in(words, pa.array(UNANSWERABLE)).take(texts.indices)
 
 
 def _most_confident(answers: pa.ListArray, codes: Matrix) -> Matrix:
@@ -154,8 +164,8 @@ def _said(codes: Matrix, texts: pa.Array, word: str) -> Matrix:
     import numpy as np
     import pyarrow.compute as pc
 
-    wanted = np.flatnonzero(pc.equal(pc.utf8_lower(texts), word).to_numpy(zero_copy_only=False))
-    return np.asarray(np.isin(codes, wanted).any(axis=1))
+    is_word = pc.equal(pc.utf8_lower(texts), word).to_numpy(zero_copy_only=False)
+    return np.asarray(np.append(is_word, False)[codes].any(axis=1))  # -1 is the False at the end
 
 
 def _soft_labels(answers: _Answers, kind: pa.ListType) -> pa.ListArray:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.digests import bytes_digest
 from vqadata.errors import VqaDataError
-from vqadata.images.book import Names, PictureBook
+from vqadata.images.book import Names, PictureBook, Place
+from vqadata.images.fetch import FetchError, Limits
 from vqadata.images.header import BadPicture, Header, read_header
 from vqadata.images.resolve import Found, OutsideRootError, Resolver
 from vqadata.ledger import Action, Ledger, Rejection
 from vqadata.record import record_schema
-from vqadata.shards.schema import Picture, picture_rows
+from vqadata.shards.schema import Picture, bare_rows, picture_rows
 from vqadata.shards.writer import BATCH_BYTES, BATCH_PICTURES
 from vqadata.spill import Spill
-from vqadata.steps import Source
+from vqadata.steps import Source, Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from vqadata.spill import Numbers
 
 MISSING_PICTURE = "missing-picture"
+TEXT_ONLY = "text-only"
 OUTSIDE_ROOT = "path-outside-root"
+NOT_FETCHED = "picture-not-downloaded"
+CONTESTED = "ambiguous-picture"
 UNREADABLE = "unreadable-picture"
 
 BUCKET_PICTURES = 8192
@@ -32,7 +35,22 @@ BUCKET_PICTURES = 8192
 
 NUMBER = "picture_number"
 
-_DROPPED, _QUARANTINED = -1, -2
+
+class _Absence(NamedTuple):
+    """Why the pictures of some records are not there; its place in the list is its number."""
+
+    action: Action
+    reason: str
+    expected: str
+
+
+ABSENCES = (
+    _Absence("quarantined", OUTSIDE_ROOT, "a path under {roots}"),
+    _Absence("quarantined", NOT_FETCHED, "a picture file, or a host allowed by --fetch-host"),
+    _Absence("dropped", MISSING_PICTURE, "a picture under {roots}"),
+    _Absence("dropped", TEXT_ONLY, "a picture"),
+)
+_OUTSIDE, _NOT_FETCHED, _MISSING, _TEXT_ONLY = (-1 - number for number in range(len(ABSENCES)))
 
 
 class PictureRows(NamedTuple):
@@ -43,25 +61,30 @@ class PictureRows(NamedTuple):
 
 
 def assemble(
-    batches: Iterable[pa.RecordBatch], source: Source, ledger: Ledger, scratch: Path
+    batches: Iterable[pa.RecordBatch], source: Source, work: Workspace
 ) -> Iterator[PictureRows]:
     """Find the pictures of records, gather the records of each, and read the pictures.
 
     Args:
         batches: Canonical records, in any order.
         source: Says where pictures are looked up, and what to do with missing ones.
-        ledger: Takes note of records that cannot stay.
-        scratch: Folder for temporary files.
+        work: The ledger takes note of records that cannot stay.
 
     Yields:
         Picture rows in the order in which the pictures are first mentioned. What names no picture
         that is there needs no gathering if the source is grouped, and comes first.
     """
-    book = PictureBook(Resolver(source.picture_roots(), deep=bool(source.image_root)))
+    resolver = Resolver(source.picture_roots(), deep=bool(source.image_root))
+    hosts = frozenset(host.lower() for host in source.fetch_host)
+    limits = Limits(hosts, source.fetch_mb << 20, source.fetch_seconds)
+    book, ledger = PictureBook(resolver, work.embedded, limits), work.ledger
     finder = _Finder(book, source, ledger)
     schema = record_schema()
-    with Spill(_numbered_schema(schema), scratch) as spill:
+    with Spill(_numbered_schema(schema), work.scratch) as spill:
         for batch in batches:
+            if source.grouped and finder.finds_none_of(batch):
+                yield from finder.bare(batch)
+                continue
             found, numbers = finder.numbered(batch)
             if source.grouped and not book.has_pictures:
                 yield from _Bucket(found, book, ledger).rows()
@@ -78,7 +101,26 @@ class _Finder:
     def __init__(self, book: PictureBook, source: Source, ledger: Ledger) -> None:
         self._book, self._ledger = book, ledger
         self._drop_missing = source.missing_pictures == "drop"
+        self._drop_text_only = source.text_only == "drop"
         self._roots = ", ".join(str(root) for root in source.picture_roots())
+        self._last_text_only: tuple[object, int] = (None, 0)
+
+    def finds_none_of(self, batch: pa.RecordBatch) -> bool:
+        """Whether it is plain to see that no picture of a batch is there."""
+        names = batch.column("image_path")
+        others = batch.column("more_image_paths").flatten()
+        few = self._book.has_pictures or names.null_count or len(others)
+        return not few and self._book.finds_none_of(names.unique().to_pylist())
+
+    def bare(self, batch: pa.RecordBatch) -> Iterator[PictureRows]:
+        """The rows of records of which no picture is there, without a step a picture."""
+        import pyarrow as pa
+
+        if self._drop_missing:
+            self._note(_MISSING, batch, batch.column("image_path"))
+            return
+        numbered = batch.append_column(NUMBER, pa.array(_distinct(batch)[1], pa.int64()))
+        yield from _Bucket(numbered, self._book, self._ledger, bare=True).rows()
 
     def numbered(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Numbers]:
         """The records that stay, with the numbers of their pictures as a column and beside it."""
@@ -89,6 +131,8 @@ class _Finder:
         mentions = _mentions(batch.take(pa.array(rows)))
         known = np.array([self._number(*mention) for mention in mentions], np.int64)
         numbers: Numbers = known[codes]
+        if not self._drop_text_only:
+            self._number_text_only(batch, numbers)
         if (numbers < 0).any():
             self._note_absent(batch, [mentions[code] for code in codes], numbers)
             stay = np.flatnonzero(numbers >= 0)
@@ -96,48 +140,67 @@ class _Finder:
         return batch.append_column(NUMBER, pa.array(numbers)), numbers
 
     def _number(self, names: Names, split: str | None) -> int:
+        if not names:
+            return _TEXT_ONLY
         try:
             files = self._book.find(names)
         except OutsideRootError:
-            return _QUARANTINED
+            return _OUTSIDE
+        except FetchError:
+            return _NOT_FETCHED
         if None in files and self._drop_missing:
-            return _DROPPED
+            return _MISSING
         return self._book.number(names, files, split)
+
+    def _number_text_only(self, batch: pa.RecordBatch, numbers: Numbers) -> None:
+        """Give each source record without a picture a row of its own."""
+        import numpy as np
+
+        for row in np.flatnonzero(numbers == _TEXT_ONLY).tolist():
+            origin = batch.column("origin")[row].as_py()
+            place = (origin["file"], origin["index"])
+            if place != self._last_text_only[0]:
+                self._last_text_only = (place, self._book.next_number())
+            numbers[row] = self._last_text_only[1]
 
     def _note_absent(
         self, batch: pa.RecordBatch, mentions: list[tuple[Names, str | None]], numbers: Numbers
     ) -> None:
-        """Note the records whose pictures are missing, or named in a way that is not allowed."""
+        """Note the records whose pictures are not there, or named in a way that is not allowed."""
         import numpy as np
         import pyarrow as pa
 
-        actions: list[tuple[int, Action, Rejection]] = [
-            (_QUARANTINED, "quarantined", Rejection(OUTSIDE_ROOT, expected="a path")),
-            (_DROPPED, "dropped", Rejection(MISSING_PICTURE, expected="a picture")),
-        ]
-        for code, action, kind in actions:
-            rows = np.flatnonzero(numbers == code)
-            if len(rows):
-                expected = f"{kind.expected} under {self._roots}"
-                why = kind._replace(path="image_path", expected=expected)
-                found = pa.array([self._absent(mentions[row][0]) for row in rows], pa.string())
-                self._ledger.note_records(action, why, batch.take(pa.array(rows)), found=found)
+        for number in np.unique(numbers[numbers < 0])[::-1].tolist():
+            rows = np.flatnonzero(numbers == number)
+            found = pa.array([self._absent(mentions[row][0]) for row in rows], pa.string())
+            self._note(number, batch.take(pa.array(rows)), found)
+
+    def _note(self, number: int, records: pa.RecordBatch, found: pa.Array) -> None:
+        """Note some records that are absent for one reason."""
+        absence = ABSENCES[-1 - number]
+        expected = absence.expected.format(roots=self._roots)
+        why = Rejection(absence.reason, path="image_path", expected=expected)
+        self._ledger.note_records(absence.action, why, records, found=found)
 
     def _absent(self, names: Names) -> str:
-        """The first name for which there is no picture."""
+        """The first name for which there is no picture, and what is known of it."""
         for name in names:
             try:
                 if self._book.find((name,)) == (None,):
                     return name
             except OutsideRootError:
                 return name
-        return ", ".join(names)
+            except FetchError as error:
+                return f"{name}: {error}"
+        return ", ".join(names) or "no picture"
 
 
 class _Bucket:
-    """The records of some thousand pictures."""
+    """The records of some thousand pictures; ``bare`` if none of these is there."""
 
-    def __init__(self, numbered: pa.RecordBatch, book: PictureBook, ledger: Ledger) -> None:
+    def __init__(
+        self, numbered: pa.RecordBatch, book: PictureBook, ledger: Ledger, bare: bool = False
+    ) -> None:
         import numpy as np
 
         numbers = numbered.column(NUMBER).to_numpy()
@@ -147,6 +210,7 @@ class _Bucket:
         self._records = numbered.drop_columns([NUMBER])
         self._numbers = numbers
         self._book, self._ledger = book, ledger
+        self._is_bare = bare
 
     def rows(self) -> Iterator[PictureRows]:
         """The picture rows, cut into record batches; each split apart."""
@@ -159,33 +223,76 @@ class _Bucket:
             rows = np.flatnonzero(wanted.fill_null(False).to_numpy(zero_copy_only=False))
             whole = len(rows) == len(splits)
             records = self._records if whole else self._records.take(pa.array(rows))
-            for batch in self._batches(records, self._numbers[rows]):
+            batches = self._bare if self._is_bare else self._read
+            for batch in batches(records, self._numbers[rows]):
                 yield PictureRows(split or "", batch)
 
-    def _batches(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[pa.RecordBatch]:
-        """Read the pictures one after the other, and close a batch when it is full."""
+    def _bare(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[pa.RecordBatch]:
+        """Close a batch after so many pictures; there is nothing to read."""
         import numpy as np
         import pyarrow as pa
 
-        starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
-        stops = [*starts[1:], len(numbers)]
-        names = [names for names, _ in _mentions(records.take(pa.array(starts, pa.int64())))]
+        bounds = np.append(np.flatnonzero(np.diff(numbers, prepend=-1)), len(numbers))
+        names = records.column("image_path").take(pa.array(bounds[:-1]))
+        for first in range(0, len(names), BATCH_PICTURES):
+            ends = bounds[first : first + BATCH_PICTURES + 1]
+            part = records.slice(ends[0], ends[-1] - ends[0])
+            self._ledger.keep(part.column("origin"))
+            some = names.slice(first, len(ends) - 1)
+            yield bare_rows(some, pa.array(ends - ends[0], pa.int32()), part.to_struct_array())
+
+    def _read(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[pa.RecordBatch]:
+        """Read the pictures one after the other, and close a batch when it is full."""
+        records, places, counts = self._uncontested(records, *self._places(records, numbers))
         pictures: list[list[Picture]] = []
-        counts: list[int] = []
-        begin = size = 0
-        for start, stop, named in zip(starts, stops, names, strict=True):
-            place = self._book.place(int(numbers[start]), named)
+        begin = end = size = 0
+        for number, (place, count) in enumerate(zip(places, counts, strict=True), 1):
             read = [_picture(n, f) for n, f in zip(place.names, place.files, strict=True)]
             if any(picture.data is not None and picture.header is None for picture in read):
-                self._flag_unreadable(read, records.slice(start, stop - start))
+                self._flag_unreadable(read, records.slice(end, count))
             pictures.append(read)
-            counts.append(stop - start)
+            end += count
             size += sum(len(picture.data or b"") for picture in read)
-            if stop == len(numbers) or len(pictures) == BATCH_PICTURES or size >= BATCH_BYTES:
-                part = records.slice(begin, stop - begin)
+            if number == len(places) or len(pictures) == BATCH_PICTURES or size >= BATCH_BYTES:
+                part = records.slice(begin, end - begin)
                 self._ledger.keep(part.column("origin"))
-                yield picture_rows(pictures, counts, part.to_struct_array())
-                pictures, counts, begin, size = [], [], stop, 0
+                own = counts[number - len(pictures) : number]
+                yield picture_rows(pictures, own, part.to_struct_array())
+                pictures, begin, size = [], end, 0
+
+    def _places(self, records: pa.RecordBatch, numbers: Numbers) -> tuple[list[Place], list[int]]:
+        """The sets of pictures in their order, and how many of the records belong to each."""
+        import numpy as np
+        import pyarrow as pa
+
+        starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+        names = [names for names, _ in _mentions(records.take(pa.array(starts, pa.int64())))]
+        places = [
+            self._book.place(number, named)
+            for number, named in zip(numbers[starts].tolist(), names, strict=True)
+        ]
+        return places, np.diff(starts, append=len(numbers)).tolist()
+
+    def _uncontested(
+        self, records: pa.RecordBatch, places: list[Place], counts: list[int]
+    ) -> tuple[pa.RecordBatch, list[Place], list[int]]:
+        """Without the records whose pictures others claim as well; those are noted."""
+        import numpy as np
+        import pyarrow as pa
+
+        contests = [self._book.contested(place) for place in places]
+        if not any(contests):
+            return records, places, counts
+        stay = np.repeat([not contest for contest in contests], counts)
+        ends = np.cumsum(counts)
+        for contest, end, count in zip(contests, ends.tolist(), counts, strict=True):
+            if contest:
+                found = f"one file for {' and '.join(contest)}"
+                why = Rejection(CONTESTED, "image_path", found, "a file for each")
+                self._ledger.note_records("quarantined", why, records.slice(end - count, count))
+        left = [n for n, contest in enumerate(contests) if not contest]
+        records = records.filter(pa.array(stay))
+        return records, [places[n] for n in left], [counts[n] for n in left]
 
     def _flag_unreadable(self, pictures: list[Picture], records: pa.RecordBatch) -> None:
         """Remark on pictures without a readable header; judging them is a cleaner's work."""
@@ -209,7 +316,7 @@ def _distinct(records: pa.RecordBatch) -> tuple[Numbers, Numbers]:
         codes = np.array([places.setdefault(m, len(places)) for m in _mentions(records)], np.int64)
     else:
         splits = records.column("split").fill_null("\0").dictionary_encode()
-        paths = records.column("image_path").dictionary_encode()
+        paths = records.column("image_path").fill_null("").dictionary_encode()
         pairs = paths.indices.to_numpy().astype(np.int64) * len(splits.dictionary)
         codes = pa.array(pairs + splits.indices.to_numpy()).dictionary_encode().indices.to_numpy()
     first = np.unique(codes, return_index=True)[1]
@@ -222,9 +329,9 @@ def _mentions(records: pa.RecordBatch) -> list[tuple[Names, str | None]]:
     splits = records.column("split").to_pylist()
     more = records.column("more_image_paths")
     if not len(more.flatten()):
-        return [((name,), split) for name, split in zip(first, splits, strict=True)]
+        return [((name,) if name else (), split) for name, split in zip(first, splits, strict=True)]
     return [
-        ((name, *others), split)
+        ((name, *others) if name else (), split)
         for name, others, split in zip(first, more.to_pylist(), splits, strict=True)
     ]
 
@@ -233,7 +340,7 @@ def _picture(name: str, file: Found | None) -> Picture:
     if file is None:
         return Picture(name, None, None, None)
     try:
-        data = file.file.read_bytes()
+        data = file.read()
     except OSError as error:
         raise VqaDataError(str(file.file), f"cannot be read: {error.strerror}") from None
     header: Header | None
@@ -241,7 +348,7 @@ def _picture(name: str, file: Found | None) -> Picture:
         header = read_header(data)
     except BadPicture:
         header = None
-    return Picture(file.name, data, bytes_digest(data), header)
+    return Picture(file.name, data, bytes_digest(data), header, file.rule)
 
 
 def _numbered_schema(schema: pa.Schema) -> pa.Schema:

@@ -14,7 +14,7 @@ from vqadata.ledger import Ledger, read_ledger
 from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.manifest import LEDGER, Manifest
 from vqadata.shards.reader import open_shards
-from vqadata.shards.schema import shard_schema
+from vqadata.shards.schema import rows_with
 from vqadata.shards.writer import ShardWriter
 from vqadata.steps import Cleaner, Verdict
 
@@ -71,20 +71,20 @@ def clean(
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     with new_folder(Path(out), options.overwrite) as folder:
         ledger = Ledger(folder / LEDGER, "clean")
-        seen = {entry.file: entry.seen for entry in before.manifest.balance}
-        ledger.resume(seen, read_ledger(before.folder / before.manifest.ledger.file))
+        entries = read_ledger(before.folder / before.manifest.ledger.file)
+        ledger.resume(before.manifest.balance, entries)
         with ShardWriter(folder, options.shard_mb << 20) as writer:
             for split, batch in before.split_batches():
                 left = _cleaned(batch, chosen, ledger)
                 ledger.keep(left.column("questions").flatten().field("origin"))
                 writer.write(split, left)
-            entries = writer.close()
+            written = writer.close()
         steps = [
             step_entry("clean", cleaner.step_name(), cleaner, options, before.digest)
             for cleaner in chosen
         ]
         history = [*before.manifest.steps, *steps]
-        return finish(folder, history, before.manifest.inputs, entries, ledger)
+        return finish(folder, history, before.manifest.inputs, written, ledger)
 
 
 def _cleaned(batch: pa.RecordBatch, cleaners: list[Cleaner], ledger: Ledger) -> pa.RecordBatch:
@@ -100,7 +100,7 @@ def _cleaned(batch: pa.RecordBatch, cleaners: list[Cleaner], ledger: Ledger) -> 
 def _applied(batch: pa.RecordBatch, verdicts: list[Verdict], ledger: Ledger) -> pa.RecordBatch:
     """Note the verdicts and take away what was dropped; a picture without questions goes too."""
     import numpy as np
-    import pyarrow as pa
+    import pyarrow.compute as pc
 
     questions = batch.column("questions")
     flat, offsets = questions.flatten(), questions.offsets.to_numpy() - questions.offsets[0].as_py()
@@ -112,12 +112,8 @@ def _applied(batch: pa.RecordBatch, verdicts: list[Verdict], ledger: Ledger) -> 
             elif stay[place]:
                 ledger.note_record("dropped", verdict.why, flat[place].as_py())
                 stay[place] = False
-    left = np.diff(np.concatenate([[0], np.cumsum(stay)])[offsets])
-    rows = pa.array(left > 0)
-    ends = pa.array(np.concatenate([[0], np.cumsum(left[left > 0])]), pa.int32())
-    nested = pa.ListArray.from_arrays(ends, flat.filter(pa.array(stay))).cast(questions.type)
-    others = [batch.column(name).filter(rows) for name in ("images", "image_facts")]
-    return pa.RecordBatch.from_arrays([*others, nested], schema=shard_schema())
+    rows = pc.list_parent_indices(questions).to_numpy()
+    return rows_with(batch, flat.filter(stay), rows[stay])
 
 
 def _places(offsets: Numbers, verdict: Verdict) -> range:

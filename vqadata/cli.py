@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vqadata.command_line import run_program
+from vqadata.command_line import CONFIG, OUT, STRICT, run_program
+from vqadata.convert_commands import convert
+from vqadata.export_commands import export
 from vqadata.flags import ModelCommand, build
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from vqadata.steps import Source
-
-OUT = click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Output folder."
-)
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="YAML file of options; flags win over it."
-)
-STRICT = click.option(
-    "--strict", is_flag=True, help="Exit with status 1 if rows are in quarantine."
-)
+SHARDS = click.argument("shards", type=click.Path(path_type=Path))
 FOLDER = click.argument("folder", type=click.Path(path_type=Path))
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -43,57 +35,6 @@ def program() -> None:
     """  # noqa: D301 - \b is click's mark for text that must not be wrapped
 
 
-class SourceGroup(click.Group):
-    """One command for each source that is found."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Names of the sources."""
-        from vqadata import discover, sources
-
-        return discover.names(sources)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002
-        """The command of one source, its options made from the source's fields."""
-        from vqadata import discover, sources
-        from vqadata.conversion import OutputOptions
-        from vqadata.steps import Source
-
-        source: type[Source] = discover.find(sources, Source, cmd_name)  # type: ignore[type-abstract]
-        command = ModelCommand(
-            cmd_name,
-            models=lambda: [("", source), ("", OutputOptions)],
-            callback=lambda **given: _convert(source, **given),
-            help=f"{source.__doc__}\n\n\b\nExample:\n  {source.example}",
-        )
-        for option in (STRICT, CONFIG, OUT):
-            option(command)
-        return command
-
-
-@program.group(cls=SourceGroup)
-def convert() -> None:
-    """Convert a data set to shards.
-
-    \b
-    Example:
-      vqadata convert coco-vqa --questions q.json --annotations a.json \\
-          --image-root train2014 -o shards
-    """  # noqa: D301
-
-
-def _convert(
-    source: type[Source], out: Path, strict: bool, config: Path | None, **given: Any
-) -> int:
-    from vqadata import printing
-    from vqadata.conversion import OutputOptions
-    from vqadata.conversion import convert as convert_data
-
-    options = build(OutputOptions, given)
-    manifest = convert_data(build(source, given, config), out, options)
-    click.echo(printing.account(manifest, out))
-    return printing.exit_status(manifest, strict)
-
-
 def _clean_models() -> Sequence[tuple[str, type[BaseModel]]]:
     from vqadata.cleaning import cleaner_kinds
     from vqadata.conversion import OutputOptions
@@ -103,7 +44,7 @@ def _clean_models() -> Sequence[tuple[str, type[BaseModel]]]:
 
 
 @program.command(cls=ModelCommand, models=_clean_models)
-@click.argument("shards", type=click.Path(path_type=Path))
+@SHARDS
 @OUT
 @click.option("--only", multiple=True, metavar="CLEANER", help="Run this cleaner only; repeatable.")
 @click.option(
@@ -141,6 +82,88 @@ def clean(
     manifest = clean_data(shards, out, cleaners, build(OutputOptions, given))
     click.echo(printing.account(manifest, out))
     return printing.exit_status(manifest, strict)
+
+
+def _split_models() -> Sequence[tuple[str, type[BaseModel]]]:
+    from vqadata.conversion import OutputOptions
+    from vqadata.shares import SplitOptions
+
+    return [("", SplitOptions), ("", OutputOptions)]
+
+
+@program.command(cls=ModelCommand, models=_split_models)
+@click.argument("shards", type=click.Path(path_type=Path))
+@OUT
+@CONFIG
+def split(shards: Path, out: Path, config: Path | None, **given: Any) -> None:
+    """Split shards into parts by picture: no picture, and no conversation, is in two of them.
+
+    The part of a picture depends on its bytes, the seed and the shares alone, so it stays where it
+    is when others are added.
+
+    \b
+    Example:
+      vqadata split clean -o parts --part train=0.8 --part val=0.1 --part test=0.1
+      vqadata split clean -o parts --within train --part train=0.9 --part dev=0.1
+    """  # noqa: D301
+    from vqadata import version_text
+    from vqadata.conversion import OutputOptions
+    from vqadata.shares import SplitOptions
+    from vqadata.splitting import split as split_data
+
+    how, options = build(SplitOptions, given, config), build(OutputOptions, given)
+    outcome = split_data(shards, out, how, options)
+    click.echo(version_text.parts(outcome, out))
+
+
+@program.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option(
+    "--only", type=click.Choice(["added", "removed", "changed"]), help="Only rows of this kind."
+)
+@click.option(
+    "--field",
+    multiple=True,
+    metavar="FIELD",
+    help="Compare rows by this field only; pictures stands for their bytes. Repeatable.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Rows to print of each kind.",
+)
+@AS_JSON
+def diff(
+    a: Path,
+    b: Path,
+    only: Literal["added", "removed", "changed"] | None,
+    field: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+) -> int:
+    """Say what changed from data set A to data set B: rows, pictures, reasons, and what was done.
+
+    Exits with status 0 if rows, pictures and the reasons of the ledgers are equal, 1 if not. With
+    --only or --field, nothing but these rows counts.
+
+    \b
+    Example:
+      vqadata diff shards clean
+      vqadata diff old new --only changed --field answer --json
+    """  # noqa: D301
+    from vqadata import version_text
+    from vqadata.comparison import diff as compare
+
+    found = compare(a, b, field)
+    kinds = (only,) if only else version_text.KINDS
+    view = version_text.View(kinds, whole=not (only or field))
+    json_lines, lines = version_text.difference_json, version_text.difference
+    for line in json_lines(found, view) if as_json else lines(found, view, limit):
+        click.echo(line)
+    return 0 if view.equal(found) else 1
 
 
 @program.command()
@@ -254,6 +277,10 @@ def suggest(file: Path, records: str | None) -> int:
     suggestion = suggest_map(file, records)
     click.echo(suggestion.to_yaml())
     return 0 if suggestion.is_complete else 1
+
+
+program.add_command(convert)
+program.add_command(export)
 
 
 def main() -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import click
 
 from vqadata.errors import EXIT_BAD_INPUT, VqaDataError
 
 EXIT_INTERRUPTED = 130
+
+OUT = click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Output folder."
+)
+CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), help="YAML file of options; flags win over it."
+)
+STRICT = click.option(
+    "--strict", is_flag=True, help="Exit with status 1 if rows are in quarantine."
+)
 
 
 def run_program(program: click.Group, name: str) -> None:

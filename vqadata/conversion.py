@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,21 @@ from vqadata.answers import settle
 from vqadata.assembly import assemble
 from vqadata.digests import file_digest
 from vqadata.errors import OptionError, VqaDataError
+from vqadata.images.embedded import EmbeddedPictures
 from vqadata.inputs import ledger_names
 from vqadata.ledger import Ledger
+from vqadata.markup import guard
 from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.manifest import LEDGER, InputEntry, Manifest, StepEntry
 from vqadata.shards.writer import ShardWriter
-from vqadata.steps import Source, Step
+from vqadata.steps import Source, Workspace
 
 PACKAGES = ("vqadata", "pyarrow", "pillow")
 """Packages whose versions shape the output, recorded in the manifest."""
 
 
 class OutputOptions(BaseModel):
-    """How shards are written; shared by convert and clean."""
+    """How shards are written; shared by convert, clean and split."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,36 +59,66 @@ def convert(source: Source, out: Path | str, options: OutputOptions | None = Non
         if not root.is_dir():
             raise OptionError("--image-root", f"{root}: no such folder", "a folder of pictures")
     inputs = _inputs(source.input_files())
-    with new_folder(Path(out), options.overwrite) as folder:
+    with _modest_memory(), new_folder(Path(out), options.overwrite) as folder:
         ledger = Ledger(folder / LEDGER, "convert")
-        batches = source.batches(ledger, folder)
-        settled = (settle(batch, source.answer_policy) for batch in batches)
-        with ShardWriter(folder, options.shard_mb << 20) as writer:
-            for split, rows in assemble(settled, source, ledger, folder):
+        with (
+            EmbeddedPictures(folder) as embedded,
+            ShardWriter(folder, options.shard_mb << 20) as writer,
+        ):
+            work = Workspace(ledger, folder, embedded)
+            batches = (guard(batch, source.markup, ledger) for batch in source.batches(work))
+            settled = (settle(batch, source.answer_policy) for batch in batches)
+            for split, rows in assemble(settled, source, work):
                 writer.write(split, rows)
             shards = writer.close()
         step = step_entry("convert", source.step_name(), source, options)
-        return finish(folder, [step], inputs, shards, ledger)
+        formed = [e.model_copy(update={"form": ledger.forms.get(e.file)}) for e in inputs]
+        return finish(folder, [step], formed, shards, ledger)
+
+
+@contextmanager
+def _modest_memory() -> Iterator[None]:
+    """Let Arrow use the allocator of the system, which gives memory back and reuses warm pages."""
+    import pyarrow as pa
+
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def step_entry(
-    step: str, name: str, doer: Step, options: OutputOptions, parent: str | None = None
+    step: str, name: str, doer: BaseModel, options: OutputOptions, parent: str | None = None
 ) -> StepEntry:
-    """Describe a step for the manifest, without folders of the machine: same input, same bytes."""
-    chosen = _portable(doer.model_dump(mode="json")) | {"shard_mb": options.shard_mb}
-    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
-    return StepEntry(step=step, name=name, options=chosen, versions=versions, parent=parent)
+    """Describe a step for the manifest, without folders of the machine: same input, same bytes.
+
+    Args:
+        step: convert, clean or split.
+        name: Who did it: the source, the cleaner.
+        doer: Its options.
+        options: How it was written.
+        parent: Digest of the manifest that it read.
+    """
+    chosen = portable_options(doer) | {"shard_mb": options.shard_mb}
+    return StepEntry(step=step, name=name, options=chosen, versions=versions(), parent=parent)
 
 
-def _portable(options: dict[str, Any]) -> dict[str, Any]:
+def versions() -> dict[str, str]:
+    """Versions of the packages that shape what is written."""
+    return {package: importlib.metadata.version(package) for package in PACKAGES}
+
+
+def portable_options(doer: BaseModel) -> dict[str, Any]:
     """Options without the folders of the machine: paths keep their last part."""
 
     def tail(value: object) -> object:
         if isinstance(value, list):
             return [tail(item) for item in value]
-        return Path(value).name if isinstance(value, str) and "/" in value else value
+        return value.name if isinstance(value, Path) else value
 
-    return {name: tail(value) for name, value in options.items()}
+    return {name: tail(value) for name, value in doer.model_dump().items()}
 
 
 def _inputs(files: list[Path]) -> list[InputEntry]:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from vqadata.errors import VqaDataError
-from vqadata.json_records import broken_list
+from vqadata.inputs import InputFile
 from vqadata.json_scan import Break, RawRecord
+from vqadata.record_stream import BLOCK_BYTES, End, RecordStream
 
 WRONG_COUNT = "wrong-field-count"
 BAD_QUOTES = "malformed-quotes"
@@ -27,6 +28,9 @@ NOT_UTF8 = "invalid-utf8"
 
 DELIMITERS = (b",", b"\t", b";")
 """Delimiters that are told from the header line; of equally frequent ones the first wins."""
+
+LONGEST_ROW = 1 << 26
+"""Bytes after which a quote that is not closed is taken for a stray one."""
 
 
 class BadRow(Exception):  # noqa: N818 - an outcome that the ledger counts, not a failure
@@ -43,46 +47,48 @@ class _Parsed(NamedTuple):
     end: int
 
 
-class Delimited:
-    r"""A cut file: its columns and its rows.
+class _UndecidedError(Exception):
+    """What follows a buffer may still be a part of the row."""
+
+
+class Delimited(RecordStream):
+    r"""The rows of a file and its columns.
 
     Args:
-        path: The file's name, for messages.
-        data: Its bytes.
-        delimiter: ``b","``, ``b"\\t"`` or ``b";"``; ``None`` to tell it from the header line.
+        path: The file, plain or gzip.
+        delimiter: ``b","``, ``b"\t"`` or ``b";"``; ``None`` to tell it from the header line.
         keep_whole: Accept a truncated file: give the whole rows before the break.
+        ragged: Take cells that lack at the end of a row for empty ones.
+        block_bytes: Bytes to read before a block is cut.
 
     Raises:
-        VqaDataError: There is no usable header, or the last row breaks off.
+        VqaDataError: There is no usable header.
     """
 
     columns: tuple[str, ...]
     """Names of the columns; an empty one is called ``column_3``, after its place."""
-    records: list[RawRecord]
-    """The rows in file order, without the header; empty lines are skipped."""
 
     def __init__(
-        self, path: Path, data: bytes, delimiter: bytes | None = None, keep_whole: bool = False
+        self,
+        path: Path,
+        delimiter: bytes | None = None,
+        keep_whole: bool = False,
+        ragged: bool = False,
+        block_bytes: int = BLOCK_BYTES,
     ) -> None:
-        """Cut the file into rows."""
-        self.broken: Break | None = None
-        """Where the file breaks off, if that was accepted."""
-        self._delimiter = delimiter or most_frequent_delimiter(data)
-        self._tail = re.compile(rb"(?=%b|\r?\n|\Z)" % self._delimiter)
-        self._quoted = re.compile(rb'"((?:[^"]++|"")*+)"' + self._tail.pattern)
-        self._plain = re.compile(rb"(?:[^%b\r\n]|\r(?!\n))*+" % self._delimiter)
-        self.columns = ()
-        rows = self._rows(data)
-        header = next(rows, None)
-        if header is None:
-            raise VqaDataError(str(path), "an empty file", "a header line with column names")
-        self.columns = self._header(path, header)
-        self.records = list(self._numbered(rows))
-        if self.records and not data.endswith(b"\n") and self._breaks_off(self.records[-1]):
-            last = self.records.pop()
-            self.broken = Break(len(data) - len(last.raw), "the last row breaks off")
-            if not keep_whole:
-                raise broken_list(path, self.broken, len(self.records))
+        """Read the header."""
+        super().__init__(path, keep_whole, block_bytes)
+        self._ragged = ragged
+        with InputFile(path) as file:
+            self._delimiter = delimiter or most_frequent_delimiter(file.read(block_bytes))
+        self._plain = re.compile(rb"(?:[^%b\r\n]++|\r(?!\n))*+" % self._delimiter)
+        self._quoted = re.compile(rb'"((?:[^"]++|"")*+)"(?=%b|\r?\n|\Z)' % self._delimiter)
+        self._open = re.compile(rb'"(?:[^"]++|"")*+"?')
+        self._whole: re.Pattern[bytes] | None = None
+        self.columns = self._header()
+        field = rb'(?:"(?:[^"]++|"")*+"|(?!")%b)' % self._plain.pattern
+        more = rb"(?:%b%b){%d}" % (self._delimiter, field, len(self.columns) - 1)
+        self._whole = re.compile(rb"(%b%b)\r?\n" % (field, more))
 
     def decode(self, record: RawRecord) -> dict[str, str | None]:
         """The cells of a row by column name; an empty cell is ``None``.
@@ -92,6 +98,8 @@ class Delimited:
                 that are not UTF-8.
         """
         fields = self._fields(record.raw)
+        if self._ragged:
+            fields += [b""] * (len(self.columns) - len(fields))
         if len(fields) != len(self.columns):
             expected = f"{len(self.columns)} fields, as in the header"
             raise BadRow(WRONG_COUNT, f"{len(fields)} fields", expected)
@@ -110,48 +118,108 @@ class Delimited:
             return row.split(self._delimiter)
         raise BadRow(BAD_QUOTES, "a quote that is not closed, or text after it", "quotes in pairs")
 
-    def _parse(self, data: bytes, position: int) -> _Parsed | None:
+    def _read(self, file: InputFile) -> Generator[RawRecord, None, End]:
+        rows = self._rows(file)
+        next(rows)
+        number = 0
+        for line, row, is_open in rows:
+            if is_open and (file.damage or self._breaks_off(row)):
+                return End(number, Break(file.offset - len(row), "the last row breaks off"))
+            yield RawRecord(number, f"line {line}", row)
+            number += 1
+        return End(number)
+
+    def _rows(self, file: InputFile) -> Iterator[tuple[int, bytes, bool]]:
+        """The rows that are not empty, the header first.
+
+        Yields:
+            The number of its first line, from 1; the row; whether the file ends without a line
+            break behind it.
+        """
+        text, line, last = b"", 1, False
+        while not last:
+            more = file.read(self._block_bytes)
+            text, last = text + more, not more
+            used = 0
+            for rows, used in self._cut(text, last):
+                for row in rows:
+                    if row and not row.isspace():
+                        yield line, row, used > len(text)
+                    line += 1 + row.count(b"\n")
+            text = text[used:]
+
+    def _cut(self, text: bytes, last: bool) -> Iterator[tuple[list[bytes], int]]:
+        """Rows of a buffer, with the offset behind their line breaks, as far as it is certain."""
+        start = 0
+        while start < len(text):
+            quote = text.find(b'"', start)
+            plain = text.rfind(b"\n", start, len(text) if quote < 0 else quote)
+            if plain >= 0:
+                lines = text[start:plain].replace(b"\r\n", b"\n").removesuffix(b"\r")
+                yield lines.split(b"\n"), plain + 1
+                start = plain + 1
+            whole = self._whole_rows(text, start)
+            if whole[0]:
+                yield whole
+                start = whole[1]
+            elif (end := self._row_end(text, start, last)) is not None:
+                yield [text[start:end].removesuffix(b"\r")], end + 1
+                start = end + 1
+            else:
+                return
+
+    def _whole_rows(self, text: bytes, start: int) -> tuple[list[bytes], int]:
+        """The rows from ``start`` that have the right number of fields, with quotes in pairs."""
+        rows: list[bytes] = []
+        while self._whole is not None and (row := self._whole.match(text, start)):
+            rows.append(row[1])
+            start = row.end()
+        return rows, start
+
+    def _row_end(self, text: bytes, start: int, last: bool) -> int | None:
+        """Where the row at ``start`` ends; ``None`` if the buffer ends before that is certain."""
+        line_end = _line_end(text, start)
+        if line_end == len(text) and not last:
+            return None
+        if text.find(b'"', start, line_end) < 0:
+            return line_end
+        try:
+            parsed = self._parse(text, start, last or len(text) - start > LONGEST_ROW)
+        except _UndecidedError:
+            return None
+        if parsed is None or parsed.end < line_end:
+            return line_end
+        end = parsed.end + (text[parsed.end : parsed.end + 1] == b"\r")
+        wrong = self._whole is not None and len(parsed.fields) != len(self.columns)
+        if end > line_end and wrong and self._holds_row(text, line_end + 1, end):
+            return line_end
+        return end
+
+    def _parse(self, text: bytes, position: int, last: bool = True) -> _Parsed | None:
         """The fields of the row at ``position``; ``None`` if a quote does not end well."""
         fields = []
         while True:
-            in_quotes = data[position : position + 1] == b'"'
-            match = (self._quoted if in_quotes else self._plain).match(data, position)
+            in_quotes = text[position : position + 1] == b'"'
+            if not last:
+                self._check_certain(text, position, in_quotes)
+            match = (self._quoted if in_quotes else self._plain).match(text, position)
             if match is None:
                 return None
             fields.append(match[1].replace(b'""', b'"') if in_quotes else match[0])
             position = match.end()
-            if data[position : position + 1] != self._delimiter:
+            if text[position : position + 1] != self._delimiter:
                 return _Parsed(fields, position)
             position += 1
 
-    def _rows(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """The rows with the numbers of their first lines, from 1."""
-        start, line = 0, 1
-        while start < len(data):
-            end = self._row_end(data, start)
-            row = data[start:end].removesuffix(b"\r")
-            if row.strip():
-                yield line, row
-            line += data.count(b"\n", start, end) + 1
-            start = end + 1
+    def _check_certain(self, text: bytes, position: int, in_quotes: bool) -> None:
+        """See to it that a field ends so far before the end that nothing can change it."""
+        field = (self._open if in_quotes else self._plain).match(text, position)
+        if field is None or field.end() + len(b"\r\n") > len(text):
+            raise _UndecidedError
 
-    def _row_end(self, data: bytes, start: int) -> int:
-        """The offset of the line break after the row at ``start``."""
-        line_end = _line_end(data, start)
-        if data.find(b'"', start, line_end) < 0:
-            return line_end
-        parsed = self._parse(data, start)
-        if parsed is None or parsed.end < line_end:
-            return line_end
-        end = parsed.end + (data[parsed.end : parsed.end + 1] == b"\r")
-        wrong = self.columns and len(parsed.fields) != len(self.columns)
-        if end > line_end and wrong and self._holds_row(data, line_end + 1, end):
-            return line_end
-        return end
-
-    def _holds_row(self, data: bytes, start: int, end: int) -> bool:
-        """Whether a line of ``data[start:end]`` is a whole row by itself."""
-        for line in data[start:end].split(b"\n"):
+    def _holds_row(self, text: bytes, start: int, end: int) -> bool:
+        """Whether a line of ``text[start:end]`` is a whole row by itself."""
+        for line in text[start:end].split(b"\n"):
             try:
                 if len(self._fields(line.removesuffix(b"\r"))) == len(self.columns):
                     return True
@@ -159,19 +227,22 @@ class Delimited:
                 continue
         return False
 
-    def _breaks_off(self, last: RawRecord) -> bool:
+    def _breaks_off(self, row: bytes) -> bool:
         try:
-            return len(self._fields(last.raw)) < len(self.columns)
+            return len(self._fields(row)) < len(self.columns) and not self._ragged
         except BadRow:
             return True
 
-    def _header(self, path: Path, header: tuple[int, bytes]) -> tuple[str, ...]:
-        line, row = header
-        where = f"{path}: line {line}"
+    def _header(self) -> tuple[str, ...]:
+        with InputFile(self.path) as file:
+            line, row, _ = next(self._rows(file), (0, b"", False))
+        if not line:
+            expected = "a header line with column names"
+            raise VqaDataError(str(self.path), "an empty file", expected)
+        where = f"{self.path}: line {line}"
         try:
-            names = [
-                _text(field, f"column {n}").strip() for n, field in enumerate(self._fields(row))
-            ]
+            fields = enumerate(self._fields(row))
+            names = [_text(field, f"column {n}").strip() for n, field in fields]
         except BadRow as bad:
             raise VqaDataError(where, bad.found, bad.expected, "Mend the header line.") from None
         names = [name or f"column_{number}" for number, name in enumerate(names, 1)]
@@ -180,11 +251,6 @@ class Delimited:
             found = f"several columns called {twice[0]!r}"
             raise VqaDataError(where, found, "different names", "Rename one in the header line.")
         return tuple(names)
-
-    @staticmethod
-    def _numbered(rows: Iterator[tuple[int, bytes]]) -> Iterator[RawRecord]:
-        for number, (line, row) in enumerate(rows):
-            yield RawRecord(number, f"line {line}", row)
 
 
 def most_frequent_delimiter(data: bytes, first: bytes = DELIMITERS[0]) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vqadata.shards.reader import open_shards
+from vqadata.shards.reader import Shards, open_shards
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,6 +35,7 @@ class Stats(BaseModel):
     pictures: int
     splits: dict[str, int]
     answered: int = Field(description="Questions that have an answer to train on.")
+    unanswerable: int = Field(description="Questions whose answer says that there is none.")
     distinct_answers: int
     top_answers: dict[str, int] = Field(description="The most frequent answers.")
     answer_types: dict[str, int]
@@ -45,6 +46,9 @@ class Stats(BaseModel):
     questions_a_picture: Spread | None
     picture_width: Spread | None
     picture_height: Spread | None
+    found_by: dict[str, int] = Field(
+        description="Pictures by the rule under which their file was found (images.resolve.Rule)."
+    )
     unreadable_pictures: int = Field(description="Pictures without a readable header, or missing.")
     agreement: float | None = Field(
         description="Mean share of a question's answers that equal the training answer, over "
@@ -52,7 +56,9 @@ class Stats(BaseModel):
     )
 
 
-COLUMNS = ["text", "answer", "answers", "question_type", "answer_type", "licence", "split"]
+COLUMNS = [
+    "text", "answer", "unanswerable", "answers", "question_type", "answer_type", "licence", "split"
+]  # fmt: skip
 
 
 def stats(folder: Path | str) -> Stats:
@@ -74,6 +80,7 @@ def stats(folder: Path | str) -> Stats:
         pictures=shards.manifest.pictures,
         splits=shards.manifest.splits,
         answered=table.get_column("answer").count(),
+        unanswerable=int(table.get_column("unanswerable").sum()),
         distinct_answers=table.get_column("answer").drop_nulls().n_unique(),
         top_answers=_counts(table.get_column("answer")),
         answer_types=_counts(table.get_column("answer_type")),
@@ -84,9 +91,19 @@ def stats(folder: Path | str) -> Stats:
         questions_a_picture=_spread(pictures.get_column("questions")),
         picture_width=_spread(widths),
         picture_height=_spread(heights),
+        found_by=_found_by(shards),
         unreadable_pictures=widths.null_count(),
         agreement=_agreement(table),
     )
+
+
+def _found_by(shards: Shards) -> dict[str, int]:
+    import polars as pl
+
+    rules = [
+        pl.Series(batch.column("image_facts").flatten().field("rule")) for batch in shards.batches()
+    ]
+    return _counts(pl.concat(rules)) if rules else {}
 
 
 def _counts(values: pl.Series) -> dict[str, int]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
+import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +25,9 @@ from vqadata.yaml_file import read_mapping
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
+
+_MARKUP = re.compile(r":(?:mod|class|func|data|meth|attr):`~?(?P<name>[^`]*)`")
+"""References of reStructuredText."""
 
 Model = TypeVar("Model", bound="BaseModel")
 Models: TypeAlias = "Sequence[tuple[str, type[BaseModel]]]"
@@ -111,6 +116,19 @@ def build(
         return model.model_validate(values)
     except ValidationError as error:
         raise _first_fault(error, model, start, config) from None
+
+
+def described(kind: type[BaseModel], example: str) -> str:
+    """The help of a step: what its class and its module say, and an example.
+
+    The module of a source says where the data set comes from, its licence and what a record looks
+    like; blocks of it that are set in keep their lines.
+    """
+    about = inspect.getdoc(sys.modules[kind.__module__]) or ""
+    plain = _MARKUP.sub(r"\g<name>", about.replace("::\n", ":\n").replace("``", ""))
+    paragraphs = plain.split("\n\n")
+    kept = [f"\b\n{text}" if text.startswith("    ") else text for text in paragraphs]
+    return "\n\n".join([str(kind.__doc__), *kept, f"\b\nExample:\n  {example}"])
 
 
 def flag_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Remembers where an id was first seen, in 16 bytes an id.
+"""Remembers where an id was first seen, in 12 bytes an id.
 
 Integers live in a few sorted runs of doubling length (a log-structured merge tree, O'Neil et al.
 1996), so that a block of ids is looked up by binary search. Other ids live in a dictionary. An
@@ -7,7 +7,6 @@ integer and its decimal text are the same id.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,7 +17,10 @@ if TYPE_CHECKING:
 
 UNKNOWN = -1
 
-_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,17}")
+LONGEST_RUN = 1 << 20
+"""Ids of a run beyond which it is not merged any more, which bounds the memory of a merge."""
+
+_DECIMAL = r"^(?:0|-?[1-9][0-9]{0,17})$"
 
 
 class IdIndex:
@@ -44,11 +46,9 @@ class IdIndex:
 
         first = numbers.copy()
         if pa.types.is_string(ids.type):
-            integers, rest = _split(ids)
+            rows, values, rest = _split(ids)
             for row in rest:
                 first[row] = self._texts.setdefault(ids[row].as_py(), int(numbers[row]))
-            rows = np.array([row for row, _ in integers], np.int64)
-            values = np.array([value for _, value in integers], np.int64)
         else:
             rows, values = np.arange(len(ids)), ids.to_numpy()
         if len(rows):
@@ -62,11 +62,9 @@ class IdIndex:
 
         found = np.full(len(ids), UNKNOWN)
         if pa.types.is_string(ids.type):
-            integers, rest = _split(ids)
+            rows, values, rest = _split(ids)
             for row in rest:
                 found[row] = self._texts.get(ids[row].as_py(), UNKNOWN)
-            rows = np.array([row for row, _ in integers], np.int64)
-            values = np.array([value for _, value in integers], np.int64)
             found[rows] = self._find_integers(values)
         else:
             found[:] = self._find_integers(ids.to_numpy())
@@ -80,7 +78,7 @@ class IdIndex:
         starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
         groups = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(ordered)))
         unique, own = ordered[starts], numbers[order][starts]
-        known = self._find_integers(unique)
+        known = self._find_ordered(unique)
         new = known == UNKNOWN
         self._push(unique[new], own[new])
         first = np.empty_like(numbers)
@@ -90,11 +88,23 @@ class IdIndex:
     def _find_integers(self, values: Numbers) -> Numbers:
         import numpy as np
 
+        # In ascending order one search begins where the one before ended, in warm memory.
+        order = np.argsort(values)
+        found = np.empty(len(values), np.int64)
+        found[order] = self._find_ordered(values[order])
+        return found
+
+    def _find_ordered(self, values: Numbers) -> Numbers:
+        """The numbers of ids that are in ascending order."""
+        import numpy as np
+
         found = np.full(len(values), UNKNOWN)
         for ids, numbers in self._runs:
-            places = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
-            hits = ids[places] == values
-            found[hits] = numbers[places[hits]]
+            low, high = np.searchsorted(values, ids[0]), np.searchsorted(values, ids[-1], "right")
+            inside = slice(low, high)
+            places = np.searchsorted(ids, values[inside])
+            hits = ids[places] == values[inside]
+            found[inside] = np.where(hits, numbers[places], found[inside])
         return found
 
     def _push(self, ids: Numbers, numbers: Numbers) -> None:
@@ -103,7 +113,9 @@ class IdIndex:
 
         if not len(ids):
             return
-        while self._runs and len(self._runs[-1][0]) < 2 * len(ids):
+        small = int(numbers.max()) <= np.iinfo(np.int32).max
+        numbers = numbers.astype(np.int32) if small else numbers
+        while self._runs and len(self._runs[-1][0]) < min(2 * len(ids), LONGEST_RUN):
             more = self._runs.pop()
             ids, numbers = np.concatenate([more[0], ids]), np.concatenate([more[1], numbers])
             order = np.argsort(ids, kind="stable")
@@ -111,12 +123,47 @@ class IdIndex:
         self._runs.append((ids, numbers))
 
 
-def _split(ids: pa.Array) -> tuple[list[tuple[int, int]], list[int]]:
-    """The rows of a string array that hold decimal integers, with their values; the other rows."""
-    integers, rest = [], []
-    for row, text in enumerate(ids.to_pylist()):
-        if _DECIMAL.fullmatch(text):
-            integers.append((row, int(text)))
-        else:
-            rest.append(row)
-    return integers, rest
+class FirstMentions:
+    """Where known ids were first mentioned again, in 4 bytes an id; others are kept as they are.
+
+    Args:
+        known: The ids, with numbers from 0.
+        count: How many numbers there are.
+    """
+
+    def __init__(self, known: IdIndex, count: int) -> None:
+        """Have met no mention yet."""
+        import numpy as np
+
+        self._known, self._others = known, IdIndex()
+        kind = np.int32 if count <= np.iinfo(np.int32).max else np.int64
+        self._first: Numbers = np.full(count, UNKNOWN, kind)
+
+    def add(self, ids: pa.Array, numbers: Numbers) -> Numbers:
+        """Add a block of mentions; see :meth:`IdIndex.add`."""
+        import numpy as np
+        import pyarrow as pa
+
+        targets = self._known.find(ids)
+        is_known = targets != UNKNOWN
+        first = numbers.copy()
+        if not is_known.all():
+            others = self._others.add(ids.filter(pa.array(~is_known)), numbers[~is_known])
+            first[~is_known] = others
+        mentioned, rows = np.unique(targets[is_known], return_index=True)
+        new = self._first[mentioned] == UNKNOWN
+        self._first[mentioned[new]] = numbers[is_known][rows[new]]
+        first[is_known] = self._first[targets[is_known]]
+        return first
+
+
+def _split(ids: pa.Array) -> tuple[Numbers, Numbers, list[int]]:
+    """The rows of a string array that hold decimal integers, their values, and the other rows."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    decimal = pc.match_substring_regex(ids, _DECIMAL)
+    rows = np.flatnonzero(decimal.to_numpy(zero_copy_only=False))
+    values = ids.filter(decimal).cast(pa.int64()).to_numpy()
+    return rows, values, np.setdiff1d(np.arange(len(ids)), rows).tolist()

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from vqadata.errors import VqaDataError
-from vqadata.inputs import GZIP_MAGIC, UTF8_MARK
-from vqadata.json_cutter import Cutter, Records
-from vqadata.json_records import broken_list
-from vqadata.json_scan import LOOK, Break, RawRecord, element_end, list_rank, members_of, tail_fault
-
-BLOCK_BYTES = 8 << 20
-"""Bytes that are read before a block is cut."""
-
-HEAD_BYTES = 1 << 16
-"""Bytes in which the list of records is looked for at first."""
+from vqadata.inputs import InputFile
+from vqadata.json_cutter import Cutter
+from vqadata.json_document import no_list
+from vqadata.json_scan import Break, RawRecord
+from vqadata.json_spans import Records
+from vqadata.json_walk import Walk
+from vqadata.record_stream import BLOCK_BYTES, broken_off, damaged
 
 
 class Block(NamedTuple):
@@ -60,9 +54,10 @@ class JsonBlocks:
         self.key = ""
         """The key that holds the list; empty for a top-level list."""
         self.header: dict[str, Any] = {}
-        """The other top-level values before the list; after the last block, those behind it too."""
-        with self._open() as file:
-            self._start = self._find_list(file)
+        """The short top-level values before the list; after the last block, those behind it too."""
+        with InputFile(path) as file:
+            self.list_offset = self._find_list(file)
+            """Offset of the first byte behind the ``[`` of the list, without a byte-order mark."""
 
     def place(self, number: int) -> str:
         """The JSON path of a record."""
@@ -87,101 +82,43 @@ class JsonBlocks:
                 byte, and the number of whole records before it.
         """
         self.records = 0
-        with self._open() as file:
-            file.read(self._start)
-            cutter = Cutter(file, self._block_bytes, self._start)
+        with InputFile(self._path) as file:
+            file.skip(self.list_offset)
+            cutter = Cutter(file, self._block_bytes, self.list_offset, bool(self.key))
             for records in cutter.blocks():
                 yield Block(self.records, records)
                 self.records += len(records)
-            tail = cutter.rest + file.read()
-            self.broken = cutter.broken
-            if self.broken is None and (fault := tail_fault(tail, bool(self.key))):
-                self.broken = Break(cutter.offset, fault)
+            tail = Walk(file, cutter.offset, cutter.rest, self._block_bytes)
+            self.broken = damaged(file, cutter.broken or self._read_tail(tail))
             if self.broken is not None and not self._keep_whole:
-                raise broken_list(self._path, self.broken, self.records)
-            self._read_tail(tail)
+                raise broken_off(self._path, self.broken, self.records)
 
-    def _open(self) -> io.BufferedReader:
-        return _open(self._path)
-
-    def _find_list(self, file: BinaryIO) -> int:
+    def _find_list(self, file: InputFile) -> int:
         """The offset of the first record; the header is filled on the way."""
-        head = b""
-        while part := file.read(max(HEAD_BYTES, len(head))):
-            head += part
-            start = len(head) - len(head.lstrip())
-            if head[start : start + 1] == b"[":
-                return start + 1
-            if head[start : start + 1] != b"{":
-                break
-            members = list(members_of(head, start))
-            for (name, at), (_, end) in zip(members, [*members[1:], ("", len(head))], strict=False):
-                if name == self._wanted and list_rank(head[at : at + LOOK]):
-                    self.key = name
-                    return at + head[at:].index(b"[") + 1
-                self._keep_header(name, head[at:end])
-        raise self._no_list(head)
+        walk = Walk(file, 0, b"", self._block_bytes)
+        first, names = walk.peek(), []
+        if first == b"[":
+            return walk.offset + 1
+        if first != b"{":
+            found = f"{walk.shown()!r}" if first else "an empty file"
+            remedy = "Check that the file is what its name says."
+            raise VqaDataError(f"{self._path}: byte 0", found, "JSON, a list or an object", remedy)
+        for member in walk.members():
+            if member.name == self._wanted and member.rank:
+                self.key = member.name
+                return member.start + 1
+            names.append(member.name)
+            self._keep_header(member.name, walk.skip())
+        raise no_list(self._path, names, [self._wanted], file.damage)
 
-    def _keep_header(self, name: str, text: bytes) -> None:
-        end = element_end(text, 0)
+    def _keep_header(self, name: str, text: bytes | None) -> None:
         try:
-            self.header[name] = msgspec.json.decode(text[: end or 0])
+            self.header[name] = msgspec.json.decode(text or b"")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
 
-    def _read_tail(self, tail: bytes) -> None:
-        """Keep the top-level values behind the list."""
-        if not self.key:
-            return
-        document = b"{" + tail.lstrip().lstrip(b",")
-        for name, at in members_of(document, 0):
-            self._keep_header(name, document[at:])
-
-    def _no_list(self, head: bytes) -> VqaDataError:
-        start = head.lstrip()[:20]
-        if not start.startswith(b"{"):
-            found = f"{start!r}" if start else "an empty file"
-            remedy = "Check that the file is what its name says."
-            return VqaDataError(f"{self._path}: byte 0", found, "JSON, a list or an object", remedy)
-        known = ", ".join(sorted(name for name, _ in members_of(head.lstrip(), 0))) or "nothing"
-        found, expected = f"top-level keys: {known}", f"a list, or a key {self._wanted}"
-        return VqaDataError(str(self._path), found, expected, "Check which file is which.")
-
-
-class _Unpacked(io.RawIOBase):
-    """A gzip file, whose damage is said in our words."""
-
-    def __init__(self, path: Path, file: BinaryIO) -> None:
-        self._path, self._file = path, gzip.GzipFile(fileobj=file)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            return self._file.readinto(buffer)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise VqaDataError(
-                str(self._path), f"damaged gzip: {error}", "a whole gzip file", "Download it again."
-            ) from None
-
-
-def _open(path: Path) -> io.BufferedReader:
-    """Open a file for reading: unpacked if it is gzip, behind a byte-order mark.
-
-    Raises:
-        VqaDataError: The file is not there or cannot be read.
-    """
-    try:
-        file: io.BufferedReader = path.open("rb")
-    except FileNotFoundError:
-        raise VqaDataError(str(path), "no such file", "", "Check the path.") from None
-    except IsADirectoryError:
-        raise VqaDataError(str(path), "a folder", "a file", "Name the file inside it.") from None
-    except OSError as error:
-        raise VqaDataError(str(path), f"cannot be read: {error.strerror}") from None
-    if file.peek(2)[:2] == GZIP_MAGIC:
-        file = io.BufferedReader(_Unpacked(path, file))
-    if file.peek(3)[:3] == UTF8_MARK:
-        file.read(3)
-    return file
+    def _read_tail(self, tail: Walk) -> Break | None:
+        """Keep the top-level values behind the list; say where the document breaks off."""
+        for member in tail.members(entered=True) if self.key else ():
+            self._keep_header(member.name, tail.skip())
+        return tail.fault or tail.behind()

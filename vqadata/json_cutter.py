@@ -10,26 +10,33 @@ Where no guess can be proved the document is damaged, and its records are cut on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO, NamedTuple, overload
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
-from vqadata.json_scan import Break, after_gap, element_end, is_json, value_end
+from vqadata.inputs import Readable
+from vqadata.json_exact import LOOK_AHEAD, ExactCut, Shape, probe
+from vqadata.json_scan import Break, after_gap, value_end
+from vqadata.json_spans import Records, Spans, side_by_side
 
-LONG_RECORD = 1 << 20
-"""Bytes beyond which a first record that does not end is taken for damaged."""
+GUESSES = 16
+"""Gaps at which a block is tried to be cut; those inside the last record are wrong ones."""
 
-NESTED = 16
-"""Pieces between gaps that one record may hold."""
+STRETCH_BYTES = 1 << 16
+"""Bytes of a damaged buffer that are proved at once."""
 
-_GAP = re.compile(rb'\s*,\s*(?P<opening>\{\s*"(?:[^"\\]|\\.)*"|\{(?=\s*\})|\[)')
-_CLOSING = re.compile(rb"(?P<list>\s*\])\s*(?:\}\s*)?\Z")
-_SEPARATED = re.compile(rb"\s*(?:[,\]]|\Z)")
-_END = re.compile(rb"\s*\]")
+DAMAGED_BYTES = 2 * LOOK_AHEAD
+"""Bytes in which a damaged record is cut exactly, if it is not longer."""
+
+_GAP = re.compile(rb'\s*,\s*(?P<opening>\{\s*"(?:[^"\\]|\\.)*"(?=\s*:)|\{(?=\s*\})|\[)')
+_OPENING = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"(?=\s*:)')
+_END = re.compile(rb'\s*\](?!\s*,\s*[^"\s])')
+_BETWEEN = re.compile(rb"\}\s*,\s*(?=\{)")
+_FAULT = re.compile(r"\(byte (\d+)\)")
 
 
-class _Gap(NamedTuple):
+class Gap(NamedTuple):
     """What stands between two records: from the last byte of one to the first key of the next."""
 
     text: bytes
@@ -41,59 +48,77 @@ class _Gap(NamedTuple):
         """Whether it cannot stand inside a string: a quote in one would be escaped."""
         return self.text.endswith(b'"')
 
-
-class Records(Sequence[bytes]):
-    """The JSON texts of some records.
-
-    Args:
-        raws: The records.
-        text: All of them as they stand in the list, where that is proved.
-        gap: What stands between them.
-    """
-
-    def __init__(
-        self, raws: Sequence[bytes | msgspec.Raw], text: bytes = b"", gap: _Gap | None = None
-    ) -> None:
-        """Keep the parts; texts are made when they are asked for."""
-        self._raws, self._text, self._gap = raws, text, gap
-
-    def __len__(self) -> int:
-        """Number of records."""
-        return len(self._raws)
-
-    @overload
-    def __getitem__(self, number: int) -> bytes: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[bytes]: ...
-    def __getitem__(self, number: int | slice) -> bytes | list[bytes]:
-        """The text of one record, or of some."""
-        if isinstance(number, slice):
-            return [bytes(raw) for raw in self._raws[number]]
-        return bytes(self._raws[number])
-
     @property
-    def lines(self) -> bytes:
-        """A record a line, as far as the gap tells: one that lies in a record is cut too."""
-        if self._gap is None or not self._gap.is_sound:
-            return b"\n".join(self[:])
-        return self._text.replace(self._gap.text, self._gap.text.replace(b",", b"\n", 1))
+    def next_opening(self) -> bytes:
+        """How the next record begins, if that cannot stand inside a string."""
+        return self.text[self.opening :] if self.is_sound else b""
+
+
+class ListShape(Shape):
+    """Records of any kind, many of which begin with the same key."""
+
+    closer = b"]"
+
+    def __init__(self, opening: bytes, inside: bool) -> None:
+        """Say how a record begins, as far as that is known, and whether the list is a member's."""
+        self._opening, self.inside = opening, inside
+
+    def value(self, text: bytes, at: int) -> int | None:  # noqa: ARG002 - the record itself
+        """The record itself is the value."""
+        return at
+
+    def odd_beginnings(self, text: bytes, at: int, stop: int) -> Iterator[int]:
+        """Objects that have the others' first key further behind: those inside have it not."""
+        key = self._opening[1:].lstrip()
+        for between in _BETWEEN.finditer(text, at, stop) if key else ():
+            if key in text[between.end() : stop]:
+                yield between.end()
+
+    def fault(self, text: bytes, at: int) -> int | None:
+        """See :meth:`Shape.fault`: the text is decoded as the rest of a list."""
+        try:
+            msgspec.json.decode(b"".join((b"[", memoryview(text)[at:])), type=list[msgspec.Raw])
+        except (msgspec.DecodeError, RecursionError) as error:
+            if "truncated" in str(error):
+                return len(text)
+            place = _FAULT.search(str(error))
+            return at + int(place[1]) - 1 if place and "trailing" not in str(error) else None
+        return None
+
+    def beginning(self, text: bytes, at: int) -> int | None:
+        """A record begins like the others, or like any object if that is not known."""
+        if not self._opening:
+            match = _OPENING.search(text, at)
+            return match.start() if match else None
+        found = text.find(self._opening, at)
+        return found if found >= 0 else None
 
 
 class Cutter:
     """Cuts the records out of a stream that stands behind the ``[`` of their list."""
 
-    def __init__(self, file: BinaryIO, block_bytes: int, offset: int) -> None:
+    def __init__(
+        self,
+        file: Readable,
+        block_bytes: int,
+        offset: int,
+        in_object: bool = True,
+        gap: Gap | None = None,
+    ) -> None:
         """Cut nothing yet.
 
         Args:
             file: The stream.
             block_bytes: Bytes to read before a block is cut.
-            offset: Offset of the stream's first byte in the file, for messages.
+            offset: Offset of the stream's first byte in the file.
+            in_object: Whether the list is the value of a member.
+            gap: What stands between two records, if that is known.
         """
-        self._file, self._block_bytes = file, block_bytes
+        self._file, self._block_bytes, self._in_object = file, block_bytes, in_object
         self.offset = offset
         """Offset in the file of the first byte of ``rest``."""
-        self._gap = _Gap(b"", 0)
+        self._gap = gap or Gap(b"", 0)
+        self._opening = self._gap.next_opening
         self._ended = False
         self.rest = b""
         """What is read but not cut; what stands behind the list in the end."""
@@ -106,139 +131,114 @@ class Cutter:
             more = self._file.read(self._block_bytes)
             self.rest += more
             last = len(more) < self._block_bytes
-            self._gap = self._gap if self._gap.text else _learn_gap(self.rest, last)
-            records = self._prove_end() if last else self._prove()
+            if not self._gap.text:
+                self._gap = learn_gap(self.rest)
+                self._opening = self._gap.next_opening or self._opening
+            records = None if last else self._prove()
             if records is None:
-                records = Records(self._piece_by_piece(last))
+                records = self._prove_end()
+            if records is None:
+                records = self._one_by_one(last)
             if len(records):
                 yield records
 
     def _prove(self) -> Records | None:
         """All records before one of the last gaps of the buffer, if that can be proved."""
+        start, sound = after_gap(self.rest, 0), len(self.rest)
         for at in self._last_gaps():
-            records = self._proved(self.rest[: at + 1])
-            if records is not None:
+            if at > sound:
+                continue  # the fault that was found stands before this gap too
+            found = self._proved(start, at + 1)
+            if isinstance(found, Records):
                 self._drop(at + 1)
-                return records
+                return found
+            sound = found
         return None
 
     def _prove_end(self) -> Records | None:
         """All records up to the end of the list, if that can be proved."""
-        starts = [at + self._gap.opening for at in self._last_gaps()]
-        for start in starts or [after_gap(self.rest, 0)]:
+        first = after_gap(self.rest, 0)
+        for start in [at + self._gap.opening for at in self._last_gaps()] or [first]:
             end = value_end(self.rest, start) or start
             closing = _END.match(self.rest, end)
-            records = self._proved(self.rest[:end]) if closing else None
-            if closing is not None and records is not None:
+            found = self._proved(first, end) if closing else None
+            if closing is not None and isinstance(found, Records):
                 self._finish(closing.end())
-                return records
+                return found
         return None
 
-    def _proved(self, part: bytes) -> Records | None:
-        """The records of a part of the list; ``None`` if it is not whole records."""
-        text = part[after_gap(part, 0) :]
+    def _proved(self, start: int, stop: int) -> Records | int:
+        """The records between two offsets, or the offset at which they are found to be broken."""
+        text = b"".join((b"[", memoryview(self.rest)[start:stop], b"]"))
         try:
-            raws = msgspec.json.decode(b"[%b]" % text, type=list[msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        return Records(raws, text, self._gap)
+            raws = msgspec.json.decode(text, type=list[msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            place = _FAULT.search(str(error))
+            return start + int(place[1]) if place else stop
+        between = max(self._gap.opening - 1, 0)
+        return side_by_side(text, raws, between, self.offset + start - 1)
 
     def _last_gaps(self) -> Iterator[int]:
         """Offsets of the last gaps, the very last first; one may stand inside a record."""
         at = len(self.rest)
-        for _ in range(NESTED if self._gap.text else 0):
+        for _ in range(GUESSES if self._gap.text else 0):
             at = self.rest.rfind(self._gap.text, 0, at)
             if at <= 0:
                 return
             yield at
 
-    def _piece_by_piece(self, last: bool) -> list[bytes]:
+    def _one_by_one(self, last: bool) -> Records:
         """Cut a buffer that is damaged, or that holds no gap, or the end of the list."""
-        records: list[bytes] = []
-        pieces = list(self._pieces(last))
-        number = used = 0
-        while number < len(pieces) and not self._ended and self.broken is None:
-            start, stop = pieces[number]
-            end = self._record_end(start, pieces[number : number + NESTED])
-            if end is None and not last and number + NESTED >= len(pieces):
-                break  # what follows may still complete it
-            if end is not None:
-                records.append(self.rest[start:end])
-                used = end
-                while number + 1 < len(pieces) and pieces[number + 1][0] < end:
-                    number += 1
-                stop = pieces[number][1]
-            if end is None or end < stop:
-                final = last and number == len(pieces) - 1
-                used = self._walk(end or start, stop, final, records)
-            number += 1
-        if self._ended:
-            self._finish(used)
-        else:
-            self._drop(used)
+        self._learn_opening()
+        spans, at = Spans(), after_gap(self.rest, 0)
+        while True:
+            at = self._good_stretch(at, spans)
+            cut = self._exact(at, last)
+            for item in cut.items:
+                spans.add(at + item.start, at + item.end, item.proved)
+            at += cut.used
+            if cut.ended or not cut.items:
+                break
+        records = spans.of(self.rest, self.offset)
+        self._ended = cut.ended
+        if last and not cut.ended:
+            self.broken = Break(self.offset + at, cut.broken)
+        self._drop(at)
         return records
 
-    def _pieces(self, last: bool) -> Iterator[tuple[int, int]]:
-        """Start and end of what stands between two gaps; the last piece is open at its end."""
-        start = after_gap(self.rest, 0)
-        while self._gap.is_sound and (at := self.rest.find(self._gap.text, start)) >= 0:
-            yield start, at + 1
-            start = at + self._gap.opening
-        if last:
-            yield start, len(self.rest)
-
-    def _record_end(self, start: int, pieces: list[tuple[int, int]]) -> int | None:
-        """The end of the record at ``start``, over some gaps if need be; ``None`` if damaged."""
-        if is_json(self.rest[start : pieces[0][1]]):
-            return pieces[0][1]
-        near = self.rest[start : pieces[-1][1]]
-        end = value_end(near, 0)
-        if not end or not _SEPARATED.match(near, end) or not is_json(near[:end]):
-            return None
-        return start + end
-
-    def _walk(self, start: int, stop: int, final: bool, records: list[bytes]) -> int:
-        """Cut one piece exactly; return the offset behind what was used of it.
-
-        What is no record, in front of the next gap or the end of the list, is one damaged record.
-        """
-        piece = self.rest[start:stop]
-        position = after_gap(piece, 0)
-        opening = piece[position : position + 1]
-        while (end := element_end(piece, position)) is not None and end > position:
-            if piece[position : position + 1] != opening or not _SEPARATED.match(piece, end):
+    def _good_stretch(self, at: int, spans: Spans) -> int:
+        """Take the good records before the first fault; return where the next one begins."""
+        gap = self._gap
+        while gap.is_sound:
+            end = self.rest.find(gap.text, at + STRETCH_BYTES)
+            end = end if end >= 0 else self.rest.rfind(gap.text, at)
+            found = self._proved(at, end + 1) if end > at else at
+            if not isinstance(found, Records):
+                end = self.rest.rfind(gap.text, at, found)
+                found = self._proved(at, end + 1) if end > at else at
+            if not isinstance(found, Records):
                 break
-            records.append(piece[position:end])
-            position = after_gap(piece, end)
-        if position == len(piece):
-            self._break(final, start + position, "the file ends inside the list of records")
-        elif piece[position : position + 1] == b"]":
-            self._ended = True
-            return start + position + 1
-        elif not final:
-            records += self._split(piece[position:])
-        elif (closing := _CLOSING.search(piece, position)) is not None:
-            records += self._split(piece[position : closing.start()])
-            self._ended = True
-            return start + closing.end("list")
-        else:
-            self._break(final, start + position, "the file ends inside this record")
-            return start + position
-        return stop
+            spans.extend(found, at - 1)
+            at = end + gap.opening
+        return at
 
-    def _split(self, damaged: bytes) -> list[bytes]:
-        """Cut before each text that begins a record, if that brings to light a good one."""
-        opening = self._gap.text[self._gap.opening :]
-        if not self._gap.is_sound or damaged.count(opening) < 2:
-            return [damaged]
-        parts = damaged.split(opening)[1:]
-        records = [(opening + part).rstrip(b", \n\r\t") for part in parts]
-        before = damaged[: damaged.index(opening)].rstrip(b", \n\r\t")
-        return [before, *records][not before :] if any(map(is_json, records)) else [damaged]
+    def _exact(self, at: int, last: bool) -> ExactCut:
+        """The records from an offset to the first damaged one, if it can be told from good ones."""
+        shape = ListShape(self._opening, self._in_object)
+        near = self.rest[at : at + DAMAGED_BYTES]
+        if self._gap.is_sound and len(near) == DAMAGED_BYTES:
+            cut = ExactCut(near, shape, last=False, brief=True)
+            if cut.items:
+                return cut
+        return ExactCut(self.rest[at:], shape, last, self._gap.is_sound)
 
-    def _break(self, final: bool, offset: int, what: str) -> None:
-        if final:
-            self.broken = Break(self.offset + offset, what)
+    def _learn_opening(self) -> None:
+        """Learn how a record begins, from one that is whole, or like which another one begins."""
+        start = after_gap(self.rest, 0)
+        match = None if self._opening else _OPENING.match(self.rest, start)
+        if match is not None:
+            known = probe(self.rest, start).state == "whole" or self.rest.count(match[0]) > 1
+            self._opening = match[0] if known else b""
 
     def _finish(self, count: int) -> None:
         self._ended = True
@@ -249,14 +249,11 @@ class Cutter:
         self.offset += count
 
 
-def _learn_gap(data: bytes, last: bool) -> _Gap:
-    """The gap between the first two records; an empty one if they are not both there yet."""
+def learn_gap(data: bytes) -> Gap:
+    """The gap between the first two records; an empty one if they are not both there."""
     start = after_gap(data, 0)
-    end = value_end(data, start)
-    if end is None or not is_json(data[start:end]):
-        # The first record is damaged, or longer than what was read so far.
-        end = element_end(data, start) if last or len(data) > LONG_RECORD else None
-    match = _GAP.match(data, end) if end else None
-    if end is None or match is None:
-        return _Gap(b"", 0)
-    return _Gap(data[end - 1 : match.end()], match.start("opening") - end + 1)
+    found = probe(data, start)
+    match = _GAP.match(data, found.end) if found.state == "whole" else None
+    if match is None:
+        return Gap(b"", 0)
+    return Gap(data[found.end - 1 : match.end()], match.start("opening") - found.end + 1)

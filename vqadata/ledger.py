@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.errors import ShardError
 from vqadata.record import Origin
-from vqadata.shards.manifest import BalanceEntry, read_manifest
+from vqadata.shards.manifest import BalanceEntry, InputForm, read_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,7 @@ WRITE_CHUNK = 10_000
 TRUNCATED = "truncated-file"
 """Reason of the remark on a file that breaks off."""
 
-_PLACE = ("file", "index", "answers_file", "answers_index")
+_PLACE = ("file", "index", "part", "parts", "answers_file", "answers_index")
 
 
 class LedgerEntry(BaseModel):
@@ -47,6 +47,10 @@ class LedgerEntry(BaseModel):
     question_id: str | None = Field(None, description="The question's id, where it is known.")
     file: str = Field(description="Input file that holds the record.")
     index: int = Field(description="Number of the record in that file, from 0.")
+    part: int | None = Field(
+        None, description="Number of the question in that record, where it holds several."
+    )
+    parts: int | None = Field(None, description="How many questions that record holds.")
     answers_file: str | None = Field(None, description="Input file of the answers, if another one.")
     answers_index: int | None = Field(None, description="Number of the record in answers_file.")
     path: str | None = Field(None, description="Where in the file: annotations[3].answers[0].")
@@ -80,21 +84,32 @@ class Ledger:
         """Start with an empty account."""
         self.step = step
         self.seen: Counter[str] = Counter()
+        self.forms: dict[str, InputForm] = {}
+        """How input files were written, as far as the source said so."""
+        self._records: Counter[str] = Counter()
         self._kept: Counter[str] = Counter()
         self._noted: Counter[tuple[str, str, str]] = Counter()
         self._actions: Counter[str] = Counter()
         self._flags: Counter[str] = Counter()
         self._file = _LedgerFile(path)
 
-    def resume(self, seen: Mapping[str, int], entries: Iterable[LedgerEntry]) -> None:
+    def resume(self, balance: Iterable[BalanceEntry], entries: Iterable[LedgerEntry]) -> None:
         """Take over the account and the entries of the step before."""
-        self.seen.update(seen)
+        for account in balance:
+            self.see(account.file, account.records, account.seen)
         for entry in entries:
             self._add(entry.model_dump())
 
-    def see(self, file: str, records: int) -> None:
-        """Count ``records`` more records of ``file``."""
-        self.seen[file] += records
+    def see(self, file: str, records: int, rows: int | None = None) -> None:
+        """Count more of ``file``.
+
+        Args:
+            file: The input file.
+            records: How many records more.
+            rows: How many rows they are, where a record holds several questions.
+        """
+        self._records[file] += records
+        self.seen[file] += records if rows is None else rows
 
     def keep(self, origins: pa.StructArray) -> None:
         """Count rows as written to the shards, by their origins."""
@@ -174,6 +189,7 @@ class Ledger:
         return [
             BalanceEntry(
                 file=file,
+                records=self._records[file],
                 seen=seen,
                 kept=self._kept[file],
                 dropped=self._reasons(file, "dropped"),
@@ -251,14 +267,23 @@ def _as_json(records: pa.RecordBatch) -> pa.Array:
 
 def read_ledger(path: Path) -> Iterator[LedgerEntry]:
     """Read the entries of a ledger file, a chunk at a time."""
+    for batch in ledger_batches(path):
+        for row in batch.to_pylist():
+            yield LedgerEntry.model_construct(**row)
+
+
+def ledger_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Read some columns of a ledger file, a chunk at a time.
+
+    Raises:
+        ShardError: The file cannot be read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(WRITE_CHUNK):
-                for row in batch.to_pylist():
-                    yield LedgerEntry.model_construct(**row)
+            yield from file.iter_batches(WRITE_CHUNK, columns=columns)
     except (OSError, pa.ArrowInvalid) as error:
         problem = " ".join(str(error).split())[:120]
         raise ShardError(
@@ -285,7 +310,7 @@ def ledger_schema() -> pa.Schema:
     """The Arrow schema of :class:`LedgerEntry`."""
     import pyarrow as pa
 
-    integers = {"index", "answers_index"}
+    integers = {"index", "part", "parts", "answers_index"}
     return pa.schema(
         [
             pa.field(name, pa.int64() if name in integers else pa.string())

@@ -9,6 +9,7 @@ from pathlib import Path
 from vqadata.errors import EXIT_UNBALANCED
 from vqadata.figures import Spread, Stats
 from vqadata.ledger import LedgerEntry
+from vqadata.receipt import REMARKS, Receipt
 from vqadata.shards.manifest import BalanceEntry, Manifest
 from vqadata.shards.verify import Verification
 from vqadata.story import Story
@@ -36,6 +37,23 @@ def account(manifest: Manifest, out: Path) -> str:
         f"{counted(manifest.questions, 'question')} on {counted(manifest.pictures, 'picture')} in "
         f"{counted(len(manifest.shards), 'shard')}"
     )
+    lines.append(f"{out}: {size}; the account adds up")
+    return "\n".join(lines)
+
+
+def receipt(handed: Receipt, out: Path) -> str:
+    """The account of an export: a line a split, what was left out, and what was changed."""
+    rows: list[tuple[str, ...]] = [("split", "questions", "rows")]
+    rows += [(e.name, f"{e.questions:,}", f"{e.rows:,}") for e in handed.splits]
+    lines = table(rows)
+    for reasons, what in ((handed.left_out, "left out"), (handed.changed, "changed")):
+        lines += [f"  {count:,} {what}, {reason}" for reason, count in reasons.items()]
+    if handed.left_out or handed.changed:
+        lines.append(f"each of them is named in {out / REMARKS}")
+    if not handed.exported:
+        lines.append("warning: no question was exported")
+    pictures = f" with {counted(handed.pictures, 'picture file')}" if handed.pictures else ""
+    size = f"{handed.exported:,} of {counted(handed.questions, 'question')}{pictures}"
     lines.append(f"{out}: {size}; the account adds up")
     return "\n".join(lines)
 
@@ -104,6 +122,7 @@ def figures(numbers: Stats) -> str:
         f"questions          {numbers.questions:,} on {counted(numbers.pictures, 'picture')}",
         f"splits             {_counts(numbers.splits)}",
         f"answered           {numbers.answered:,}, {numbers.distinct_answers:,} distinct answers",
+        f"unanswerable       {numbers.unanswerable:,}",
         f"top answers        {_counts(numbers.top_answers)}",
         f"answer types       {_counts(numbers.answer_types)}",
         f"question types     {_counts(numbers.question_types)}",
@@ -113,6 +132,7 @@ def figures(numbers: Stats) -> str:
         f"questions/picture  {_spread(numbers.questions_a_picture)}",
         f"picture width      {_spread(numbers.picture_width)} pixels",
         f"picture height     {_spread(numbers.picture_height)} pixels",
+        f"found by           {_counts(numbers.found_by)}",
         f"unreadable         {counted(numbers.unreadable_pictures, 'picture')}",
     ]
     agreement = "-" if numbers.agreement is None else f"{numbers.agreement:.1%}"

@@ -10,9 +10,9 @@ later.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -58,12 +58,23 @@ class Agreement(_Part):
     contradiction: bool = Field(description="Whether both yes and no were answered.")
 
 
+class Placeholder(_Part):
+    """Where one picture stood in the question's text."""
+
+    image: int = Field(description="Number of the picture in the record, from 0.")
+    offset: int = Field(description="Characters of the text that stood before it.")
+
+
 class Origin(_Part):
     """Where a record came from: enough to find it again in the source files."""
 
     source: str = Field(description="Name of the source step, for example coco-vqa.")
     file: str = Field(description="Name of the input file that holds the question.")
     index: int = Field(description="Number of the record in that file, from 0.")
+    part: int | None = Field(
+        None, description="Number of the question in that record, from 0, where it holds several."
+    )
+    parts: int | None = Field(None, description="How many questions that record holds.")
     answers_file: str | None = Field(
         None, description="Name of the input file that holds the answers, where it is another one."
     )
@@ -74,18 +85,39 @@ class Record(_Part):
     """One question about one picture (or several), with every answer that the source holds."""
 
     question_id: str = Field(description="The question's id, unique in the data set, as a string.")
-    image_path: str = Field(description="The picture as the source names it.")
+    image_path: str | None = Field(
+        None, description="The picture as the source names it; null in a text-only row."
+    )
     more_image_paths: list[str] = Field(
         default_factory=list, description="Further pictures of the same question, in order."
     )
-    text: str = Field(description="The question.")
+    text: str = Field(description="The question, without the marks of its pictures.")
+    placeholders: list[Placeholder] = Field(
+        default_factory=list,
+        description="Where pictures stood in the text, in order; if empty, all stand before it, "
+        "in a conversation before its first turn.",
+    )
+    system: str | None = Field(None, description="The system prompt of the conversation.")
+    dialog_id: str | None = Field(
+        None, description="What the turns of one conversation share; null for a single question."
+    )
+    turn: int | None = Field(None, description="Number of the turn in its conversation, from 0.")
     answer: str | None = Field(
         None, description="The answer to train on, chosen by the answer policy; null if unknown."
+    )
+    unanswerable: bool | None = Field(
+        None,
+        description="Whether that answer says that there is none, as in VizWiz and TextVQA; null "
+        "without an answer.",
     )
     given_answer: str | None = Field(
         None, description="What the source itself names as the answer (multiple_choice_answer)."
     )
     answers: list[Answer] = Field(default_factory=list, description="All answers of the source.")
+    rejected: list[str] = Field(
+        default_factory=list,
+        description="Answers that the source calls worse than the given one, for preferences.",
+    )
     agreement: Agreement | None = Field(
         None, description="Agreement of the answers; null if there are fewer than two."
     )
@@ -143,17 +175,73 @@ def _arrow_type(annotation: Any) -> tuple[pa.DataType, bool]:
     return plain[annotation], False
 
 
+Row: TypeAlias = dict[str, Any]
+"""A record on its way into a batch: fields of :class:`Record` by name, without those it lacks."""
+
 BATCH_RECORDS = 4096
 """Records of a batch on its way from a source to the shards."""
 
 
 def to_batches(records: Iterable[Record]) -> Iterator[pa.RecordBatch]:
     """Gather records into canonical Arrow batches of :data:`BATCH_RECORDS`."""
+    for chunk in batched(records, BATCH_RECORDS):
+        yield to_batch([record.model_dump() for record in chunk])
+
+
+def to_batch(rows: Sequence[Row]) -> pa.RecordBatch:
+    """Make one canonical Arrow batch of some rows.
+
+    The rows go through JSON: msgspec writes and pyarrow reads it, together several times faster
+    than building nested Arrow values from Python objects.
+    """
+    import msgspec
     import pyarrow as pa
+    import pyarrow.json as pj
 
     schema = record_schema()
-    for chunk in batched(records, BATCH_RECORDS):
-        yield pa.RecordBatch.from_pylist([record.model_dump() for record in chunk], schema=schema)
+    if not rows:
+        return pa.RecordBatch.from_pylist([], schema=schema)
+    lenient = pa.schema([_lenient(field) for field in schema])
+    text = b"\n".join(map(msgspec.json.Encoder().encode, rows))
+    table = pj.read_json(
+        pa.BufferReader(text),
+        pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
+        pj.ParseOptions(explicit_schema=lenient, unexpected_field_behavior="error"),
+    )
+    (batch,) = table.combine_chunks().to_batches()
+    columns = [_retyped(batch.column(field.name), field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _lenient(field: pa.Field) -> pa.Field:
+    """The field with null allowed at every level: what pyarrow's reader wants of absent members."""
+    import pyarrow as pa
+
+    kind = field.type
+    if pa.types.is_list(kind):
+        kind = pa.list_(_lenient(kind.value_field))
+    elif pa.types.is_struct(kind):
+        kind = pa.struct([_lenient(member) for member in kind.fields])
+    return pa.field(field.name, kind)
+
+
+def _retyped(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The same buffers under a type in which lists are never null: one that was absent is empty.
+
+    A cast would refuse the filler below a null struct.
+    """
+    import pyarrow as pa
+
+    valid, nulls = array.buffers()[0], array.null_count
+    if pa.types.is_list(kind):
+        own, children = [None, array.buffers()[1]], [_retyped(array.values, kind.value_type)]
+        nulls = 0
+    elif pa.types.is_struct(kind):
+        fields = enumerate(kind.fields)
+        own, children = [valid], [_retyped(array.field(n), f.type) for n, f in fields]
+    else:
+        return array
+    return pa.Array.from_buffers(kind, len(array), own, nulls, array.offset, children=children)
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -8,11 +8,10 @@ be sorted in memory. So memory depends on the size of a bucket, not on that of t
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +37,7 @@ class Spill:
         self._schema = schema
         self._parent = folder
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._held: dict[int, list[pa.RecordBatch]] = defaultdict(list)
+        self._held: list[_Sorted] = []
         self._bytes = 0
         self._rounds: list[_Round] = []
 
@@ -74,18 +73,24 @@ class Spill:
         if (np.diff(buckets) < 0).any():
             order = np.argsort(buckets, kind="stable")
             batch, buckets = batch.take(order), buckets[order]
-        starts = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), len(buckets)]
-        for start, stop in pairwise(starts):
-            self._held[int(buckets[start])].append(batch.slice(start, stop - start))
+        bounds = np.searchsorted(buckets, np.arange(self.buckets + 1))
+        self._held.append(_Sorted(batch, bounds))
         if self._bytes > HELD_BYTES:
             self._write_out()
 
     def read(self, bucket: int) -> pa.RecordBatch:
-        """All rows of one bucket, in the order in which they came; they are let go of."""
+        """All rows of one bucket, in the order in which they came."""
         import pyarrow as pa
 
         parts = [part for written in self._rounds if (part := written.read(bucket)) is not None]
-        return _joined([*parts, *self._held.pop(bucket, [])], self._schema, pa)
+        return _joined([*parts, *self._parts(bucket)], self._schema, pa)
+
+    def _parts(self, bucket: int) -> Iterator[pa.RecordBatch]:
+        """The rows of one bucket that are in memory."""
+        for batch, bounds in self._held:
+            if bucket + 1 < len(bounds) and bounds[bucket] < bounds[bucket + 1]:
+                start, stop = bounds[bucket : bucket + 2].tolist()
+                yield batch.slice(start, stop - start)
 
     def _write_out(self) -> None:
         import pyarrow as pa
@@ -93,21 +98,33 @@ class Spill:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(dir=self._parent, prefix="spill-")
         path = Path(self._folder.name) / f"{len(self._rounds)}.arrow"
-        joined = {b: _joined(parts, self._schema, pa) for b, parts in sorted(self._held.items())}
+        buckets = ((bucket, list(self._parts(bucket))) for bucket in range(self.buckets))
+        joined = ((b, _joined(parts, self._schema, pa)) for b, parts in buckets if parts)
         self._rounds.append(_Round(path, self._schema, joined))
         self._held.clear()
         self._bytes = 0
 
 
+class _Sorted(NamedTuple):
+    """Rows in the order of their buckets; a slice each would take more memory than the rows."""
+
+    batch: pa.RecordBatch
+    bounds: Numbers
+    """Where each bucket begins, and where the last one ends."""
+
+
 class _Round:
     """One file of rows, a record batch a bucket."""
 
-    def __init__(self, path: Path, schema: pa.Schema, parts: dict[int, pa.RecordBatch]) -> None:
+    def __init__(
+        self, path: Path, schema: pa.Schema, parts: Iterable[tuple[int, pa.RecordBatch]]
+    ) -> None:
         import pyarrow as pa
 
-        self._place = {bucket: number for number, bucket in enumerate(parts)}
+        self._place: dict[int, int] = {}
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-            for part in parts.values():
+            for number, (bucket, part) in enumerate(parts):
+                self._place[bucket] = number
                 writer.write_batch(part)
         # Not mapped: mapped pages count as memory of this process.
         self._source = pa.OSFile(str(path), "rb")

@@ -1,4 +1,6 @@
-"""The kinds of step: a source reads, a cleaner judges. Options are described pydantic fields.
+"""The kinds of step: a source reads, a cleaner judges, an export hands over.
+
+Options are described pydantic fields.
 
 A step's file name is its name everywhere: ``sources/coco_vqa.py`` is ``vqadata convert coco-vqa``,
 ``fixtures/coco_vqa/`` and ``schemas/sources/coco-vqa.schema.json``. A step imports no other step.
@@ -9,12 +11,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.answers import AnswerPolicy
+from vqadata.images.embedded import EmbeddedPictures
 from vqadata.ledger import Ledger, Rejection
+from vqadata.look import Look
+from vqadata.outbox import Outbox
+from vqadata.shards.reader import Shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +35,30 @@ class Step(BaseModel, ABC):
     def step_name(cls) -> str:
         """The name of the step: its file's name with dashes."""
         return cls.__module__.rpartition(".")[2].replace("_", "-")
+
+
+class Workspace(NamedTuple):
+    """What a source works with."""
+
+    ledger: Ledger
+    """Takes note of what is not yielded."""
+    scratch: Path
+    """Folder for temporary files: for what must be brought together and stands far apart."""
+    embedded: EmbeddedPictures
+    """Takes pictures that come inside the input, and names them."""
+
+
+class Recognition(NamedTuple):
+    """What a source says of a first look at a path."""
+
+    files: tuple[Path, ...] = ()
+    """Files that are in its layout."""
+    options: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    """Options of the source that name them."""
+    why: str = ""
+    """What they were told by."""
+    missing: str = ""
+    """If there are none: what the nearest file lacks; empty if none comes near."""
 
 
 class Source(Step):
@@ -71,25 +101,47 @@ class Source(Step):
         description="What to do with a question whose picture is not there. keep converts the "
         "text alone; such rows cannot be trained on.",
     )
+    text_only: Literal["drop", "keep"] = Field(
+        "drop",
+        description="What to do with a question that names no picture. Such rows cannot be trained "
+        "on as questions about pictures.",
+    )
+    markup: Literal["neutralise", "quarantine"] = Field(
+        "neutralise",
+        description="What to do with text that a model takes for a picture or a control token, "
+        "such as <image> or <|im_end|> inside a question: put a space behind its first character, "
+        "or quarantine the row. Either is noted with its offset.",
+    )
+    fetch_host: list[str] = Field(
+        default_factory=list,
+        description="Host from which pictures that are named by URL may be downloaded; may be "
+        "given several times. Without it nothing is downloaded.",
+        json_schema_extra={"metavar": "HOST"},
+    )
+    fetch_mb: int = Field(20, ge=1, description="Largest picture to download, in megabytes.")
+    fetch_seconds: float = Field(20.0, gt=0, description="Longest wait for one picture.")
     keep_whole_records: bool = Field(
         False, description="Accept a truncated file: keep the records before the break."
     )
+
+    @classmethod
+    def recognise(cls, look: Look) -> Recognition:  # noqa: ARG003 - for those that can tell
+        """Say which files of a look are in this layout. By default none: it has to be named."""
+        return Recognition()
 
     @abstractmethod
     def input_files(self) -> list[Path]:
         """The files that :meth:`batches` will read, for the manifest's digests."""
 
     @abstractmethod
-    def batches(self, ledger: Ledger, scratch: Path) -> Iterator[pa.RecordBatch]:
+    def batches(self, work: Workspace) -> Iterator[pa.RecordBatch]:
         """Yield the records that could be mapped as canonical Arrow batches.
 
-        Every record of every input file is counted in ``ledger`` as seen, and is either yielded or
+        Every record of every input file is counted in the ledger as seen, and is either yielded or
         noted there.
 
         Args:
-            ledger: Takes note of what is not yielded.
-            scratch: Folder for temporary files, for a source that must bring together what stands
-                far apart.
+            work: The ledger, and room for what has to be put aside.
 
         Raises:
             VqaDataError: A file cannot be used at all.
@@ -127,4 +179,27 @@ class Cleaner(Step):
 
         Args:
             batch: Picture rows in the schema of :func:`vqadata.shards.schema.shard_schema`.
+        """
+
+
+class Export(Step):
+    """Writes finished shards in the format of another tool.
+
+    What the format cannot carry is left out with a reason; nothing else is missing.
+    """
+
+    example: ClassVar[str]
+    """A command line that uses the export, shown in its help; a test runs it."""
+
+    @abstractmethod
+    def write(self, shards: Shards, outbox: Outbox) -> None:
+        """Write all questions of ``shards``, a batch in memory at a time.
+
+        Args:
+            shards: The data.
+            outbox: Takes the files, and is told what became of each question: delivered, or left
+                out with a reason.
+
+        Raises:
+            VqaDataError: The data cannot be written with these options.
         """

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,7 +124,11 @@ def suggest_map(path: Path, records: str | None = None) -> Suggestion:
     Raises:
         VqaDataError: The file cannot be read, or no record of it.
     """
-    rows = _sample(Path(path), records)
+    return suggest_for(_sample(Path(path), records), Path(path).name)
+
+
+def suggest_for(rows: list[dict[str, Any]], file: str) -> Suggestion:
+    """Propose a field map for some records of a file; see :func:`suggest_map`."""
     profiles = [profile for profile in profile_fields(rows) if profile.values]
     columns = choice_columns(profiles)
     ranked = {name: _ranked(name, profiles, rows, columns) for name in NAMES}
@@ -140,7 +145,7 @@ def suggest_map(path: Path, records: str | None = None) -> Suggestion:
         if name not in sure
     }
     return Suggestion(
-        file=Path(path).name,
+        file=file,
         rows=len(rows),
         sure={name: sure[name] for name in NAMES if name in sure},
         unsure={name: doubt for name, doubt in unsure.items() if doubt},
@@ -151,13 +156,13 @@ def suggest_map(path: Path, records: str | None = None) -> Suggestion:
 def _sample(path: Path, records: str | None) -> list[dict[str, Any]]:
     table = read_table(path, records, keep_whole=True)
     rows = []
-    for raw in table.records[:SAMPLE]:
+    for raw in islice(table, SAMPLE):
         try:
             rows.append(table.decode(raw))
         except BadRecord:
             continue
     if not rows:
-        found = f"none of the first {min(SAMPLE, len(table.records))} records can be read"
+        found = f"none of the first {min(SAMPLE, table.count)} records can be read"
         raise VqaDataError(str(path), found, "records with named fields", "Look into the file.")
     return rows
 

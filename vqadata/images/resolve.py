@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 COCO_NAME = re.compile(r"(?:COCO_(?P<subset>[a-z]+\d{4})_)?(?P<number>\d{12})\.(?:jpg|png)", re.I)
 """File names of COCO pictures, of the releases of 2014, 2015 and 2017."""
@@ -33,6 +34,14 @@ class OutsideRootError(ValueError):
     """A picture path that leads out of every root."""
 
 
+Rule = Literal[
+    "path", "images-folder", "path-end", "file-name", "stem", "coco-number", "embedded", "url"
+]
+"""How a picture was found: under its literal path, in the root's folder ``images``, by the end of
+its path, by its file name anywhere under the roots, by its name without or with another suffix, by
+its COCO number in another naming scheme; inside the input, or downloaded."""
+
+
 class Found(NamedTuple):
     """A picture file."""
 
@@ -40,6 +49,27 @@ class Found(NamedTuple):
     """The file to read."""
     name: str
     """Its path relative to the root, with slashes."""
+    rule: Rule = "path"
+    """How it was found."""
+    span: tuple[int, int] | None = None
+    """Offset and length, where the picture is a part of the file."""
+
+    def read(self) -> bytes:
+        """The picture's bytes.
+
+        Raises:
+            OSError: They cannot be read.
+        """
+        if self.span is None:
+            return self.file.read_bytes()
+        with self.file.open("rb") as file:
+            file.seek(self.span[0])
+            return file.read(self.span[1])
+
+    @property
+    def size(self) -> int:
+        """Bytes of the picture."""
+        return self.file.stat().st_size if self.span is None else self.span[1]
 
 
 class Resolver:
@@ -72,15 +102,31 @@ class Resolver:
             self._memory[name] = self._beside(name) if _BARE.fullmatch(name) else self._find(name)
         return self._memory[name]
 
-    def _beside(self, name: str) -> Found | None:
-        """Find a file name without folders: the folders are listed once, not asked each time."""
+    def finds_none_of(self, names: Sequence[str]) -> bool:
+        """Whether none of some file names is there, which one look at the roots can tell.
+
+        Args:
+            names: The names; one with a folder in it has to be looked for on its own.
+        """
+        return (
+            all(map(_BARE.fullmatch, names))
+            and all(listed.isdisjoint(names) for _, _, listed in self._folders())
+            and self._pictures_below().is_empty
+        )
+
+    def _folders(self) -> list[tuple[Path, Path, frozenset[str]]]:
+        """The folders in which names are tried first, with their roots and what lies in them."""
         if self._listings is None:
             folders = [(root, folder) for root in self._roots for folder in (root, root / "images")]
             self._listings = [(*pair, _listed(pair[1])) for pair in folders]
-        for root, folder, listed in self._listings:
+        return self._listings
+
+    def _beside(self, name: str) -> Found | None:
+        """Find a file name without folders: the folders are listed once, not asked each time."""
+        for root, folder, listed in self._folders():
             if name in listed and _is_file(folder / name):
-                return _inside(root, folder / name)
-        return self._by_index(name)
+                return _inside(root, folder / name, _rule(root, folder))
+        return self._by_index(PurePosixPath(name))
 
     def _find(self, name: str) -> Found | None:
         path = PurePosixPath(name.replace("\\", "/"))
@@ -91,19 +137,22 @@ class Resolver:
         for root in self._roots:
             for folder in (root, root / "images"):
                 if _is_file(folder / path):
-                    return _inside(root, folder / path)
-        return self._by_index(path.name)
+                    return _inside(root, folder / path, _rule(root, folder))
+        return self._by_index(path)
 
     def _absolute(self, path: Path) -> Found | None:
         for root in self._roots:
             if path.resolve().is_relative_to(root):
-                return _inside(root, path) if _is_file(path) else None
+                return _inside(root, path, "path") if _is_file(path) else None
         raise OutsideRootError(str(path))
 
-    def _by_index(self, name: str) -> Found | None:
+    def _by_index(self, path: PurePosixPath) -> Found | None:
+        return self._pictures_below().find(path)
+
+    def _pictures_below(self) -> _Index:
         if self._index is None:
             self._index = _Index(self._roots, "" if self._deep else "images")
-        return self._index.find(name)
+        return self._index
 
 
 class _Index:
@@ -120,16 +169,41 @@ class _Index:
             if coco := COCO_NAME.fullmatch(name.name):
                 self._by_coco[int(coco["number"])].append(found)
 
-    def find(self, name: str) -> Found | None:
-        if not self._by_name:
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no picture at all."""
+        return not self._by_name
+
+    def find(self, path: PurePosixPath) -> Found | None:
+        """The one picture that ``path`` can mean; ``None`` if there is none, or several."""
+        if self.is_empty:
             return None
-        candidates = [self._by_name.get(name), self._by_stem.get(name)]
-        if coco := COCO_NAME.fullmatch(name):
-            candidates.append(self._by_coco.get(int(coco["number"])))
-        for files in candidates:
+        coco = COCO_NAME.fullmatch(path.name)
+        stem = path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
+        candidates: tuple[tuple[Rule, list[Found] | None], ...] = (
+            ("file-name", self._by_name.get(path.name)),
+            ("stem", self._by_stem.get(stem)),
+            ("coco-number", self._by_coco.get(int(coco["number"])) if coco else None),
+        )
+        for rule, files in candidates:
             if files:
-                return files[0] if len(files) == 1 else None
+                return _nearest(path, files, rule)
         return None
+
+
+def _nearest(path: PurePosixPath, files: list[Found], rule: Rule) -> Found | None:
+    """The file that shares most folders with ``path``, counted from its end."""
+    shared = [_shared_folders(path, PurePosixPath(file.name)) for file in files]
+    best = max(shared)
+    if shared.count(best) > 1:
+        return None
+    file = files[shared.index(best)]
+    return file._replace(rule="path-end" if best and rule == "file-name" else rule)
+
+
+def _shared_folders(one: PurePosixPath, other: PurePosixPath) -> int:
+    pairs = zip(reversed(one.parent.parts), reversed(other.parent.parts), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _pictures(root: Path, start: Path) -> Iterator[Found]:
@@ -152,7 +226,11 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _inside(root: Path, file: Path) -> Found:
+def _rule(root: Path, folder: Path) -> Rule:
+    return "path" if folder == root else "images-folder"
+
+
+def _inside(root: Path, file: Path, rule: Rule) -> Found:
     if not file.resolve().is_relative_to(root):
         raise OutsideRootError(str(file))
-    return Found(file, file.relative_to(root).as_posix())
+    return Found(file, file.relative_to(root).as_posix(), rule)

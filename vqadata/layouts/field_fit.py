@@ -36,7 +36,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "question": ("query", "question text", "question string", "q"),
     "answer": (
         "gt answer", "ground truth", "answer text", "correct answer", "final answer", "gt",
-        "reference answer", "right answer", "short answer",
+        "reference answer", "right answer", "short answer", "multiple choice answer",
     ),
     "answers": (
         "answer", "direct answer", "human answer", "reference answer", "gt answer", "ground truth",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from vqadata.errors import OptionError
+from vqadata.json_scan import place_of
 
 FieldPath: TypeAlias = tuple[str, ...]
 """The keys and list indexes that lead to a field."""
@@ -65,7 +66,7 @@ def place(record: str, path: FieldPath) -> str:
     ('data[17].images[0]', 'line 4: image')
     """
     steps = "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in path)
-    return f"{record}: {steps.removeprefix('.')}" if record.startswith("line ") else record + steps
+    return place_of(record, steps.removeprefix("."))
 
 
 def without(members: Mapping[str, Any], path: FieldPath) -> dict[str, Any]:

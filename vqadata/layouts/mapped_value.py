@@ -17,7 +17,7 @@ from vqadata.layouts.field_map import FieldMap, Selector
 from vqadata.layouts.field_path import NOTHING, FieldPath, join_path, place
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, json_type
 from vqadata.ledger import Rejection
-from vqadata.record import Answer
+from vqadata.record import Row
 
 CHOICE_RANGE = "choice-out-of-range"
 CHOICE_UNKNOWN = "choice-unknown"
@@ -65,8 +65,8 @@ class MappedRow:
         """An optional list of texts or numbers, as texts."""
         return [as_text(item, "string or number") for item in self._items(name)]
 
-    def answers(self) -> list[Answer]:
-        """The list of answers, or the one answer."""
+    def answers(self) -> list[Row]:
+        """The list of answers, or the one answer, each as fields of an answer of the record."""
         if items := self._items("answers"):
             return [as_answer(item) for item in items]
         return [as_answer(item) for item in self._found("answer")]
@@ -82,10 +82,12 @@ class MappedRow:
 
     def _found(self, name: str) -> list[Value]:
         """The values of ``name`` that are not nothing."""
+        if name not in self._map:
+            return []
         return [value for value in self._values(name) if not is_nothing(value.value)]
 
     def _values(self, name: str) -> Iterator[Value]:
-        selector = self._map.get(name, Selector())
+        selector = self._map[name]
         for path, value in selector.values(self._members):
             yield Value(place(self._raw.path, path) if path else f"constant {name}", value)
 
@@ -97,7 +99,9 @@ class MappedRow:
 
     def _items(self, name: str) -> list[Value]:
         """The items of a list field, or of several fields put together."""
-        selector = self._map.get(name, Selector())
+        if name not in self._map:
+            return []
+        selector = self._map[name]
         if len(selector.paths) > 1:
             return self._side_by_side(name)
         return [item for value in self._found(name) for item in _spelt(value, selector, name)]
@@ -142,8 +146,8 @@ def as_text(found: Value, expected: str) -> str:
     raise wrong_type(found, expected)
 
 
-def as_answer(found: Value) -> Answer:
-    """An answer that is a text, a number, or an object with :data:`ANSWER_KEYS`.
+def as_answer(found: Value) -> Row:
+    """The fields of an answer that is a text, a number, or an object with :data:`ANSWER_KEYS`.
 
     Raises:
         BadRecord: It is anything else.
@@ -151,7 +155,7 @@ def as_answer(found: Value) -> Answer:
     if isinstance(found.value, dict):
         return _answer_object(found)
     text = as_text(found, "string, number or object with answer")
-    return Answer(answer=text, raw_answer=None if text is found.value else text)
+    return {"answer": text} if text is found.value else {"answer": text, "raw_answer": text}
 
 
 def choice_index(found: Value, choices: Sequence[str]) -> int:
@@ -200,7 +204,7 @@ def _spelt(found: Value, selector: Selector, name: str) -> list[Value]:
         if selector.separator is not None:
             value = [item.strip() for item in value.split(selector.separator)]
         elif value.strip().startswith("["):
-            value = _parsed_list(value.strip())
+            value = parsed_list(value.strip())
         elif name == "rationales":
             value = [value]
     if not isinstance(value, list):
@@ -209,7 +213,7 @@ def _spelt(found: Value, selector: Selector, name: str) -> list[Value]:
     return _flat(Value(found.place, value))
 
 
-def _parsed_list(text: str) -> Any:
+def parsed_list(text: str) -> Any:
     """The list that JSON or a Python literal spells (pandas writes the latter into CSV)."""
     try:
         return msgspec.json.decode(text)
@@ -221,7 +225,7 @@ def _parsed_list(text: str) -> Any:
         return text
 
 
-def _answer_object(found: Value) -> Answer:
+def _answer_object(found: Value) -> Row:
     members = found.value
     if members.get("answer") is None:
         expected = "the field 'answer'"
@@ -231,10 +235,8 @@ def _answer_object(found: Value) -> Answer:
         for key in ANSWER_KEYS
         if members.get(key) is not None
     }
-    raw = None if parts["answer"] is members["answer"] else parts["answer"]
-    return Answer(
-        answer=parts["answer"],
-        answer_id=parts.get("answer_id"),
-        confidence=parts.get("answer_confidence"),
-        raw_answer=parts.get("raw_answer", raw),
-    )
+    if "answer_confidence" in parts:
+        parts["confidence"] = parts.pop("answer_confidence")
+    if parts["answer"] is not members["answer"]:
+        parts.setdefault("raw_answer", parts["answer"])
+    return parts

@@ -1,118 +1,155 @@
 """Any file of records, whatever its format: JSON, JSON lines, CSV or TSV, plain or gzip.
 
 The format is told by the extension for CSV and TSV, by the content for the rest, since JSON lines
-are often called ``.json``. Every format ends in the same pair: raw records and a way to decode
-one.
+are often called ``.json``. Every format ends in the same: raw records in file order, and a way to
+decode one. A JSON document holds its records in a list, or as an object keyed by id. Files are read
+a block at a time, at each pass anew.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
-from vqadata.delimited import BadRow, Delimited, most_frequent_delimiter
-from vqadata.errors import OptionError, VqaDataError
-from vqadata.inputs import read_input
-from vqadata.json_records import RecordList, cut_lines, cut_nested, cut_records
-from vqadata.json_scan import Break, RawRecord, is_json
+from vqadata.delimited import BadRow, Delimited
+from vqadata.errors import OptionError
+from vqadata.json_keyed import KeyedRecords
+from vqadata.json_lines import JsonLines
+from vqadata.json_list import JsonList
+from vqadata.json_scan import Break, RawRecord
 from vqadata.layouts.field_path import split_path
+from vqadata.layouts.table_form import form_of
 from vqadata.layouts.typed import BadRecord, decode_members
 from vqadata.ledger import Rejection
+from vqadata.record_stream import RecordStream
 
-DELIMITER_OF = {".csv": b",", ".tsv": b"\t", ".tab": b"\t"}
-"""Delimiters by extension; the header line may say otherwise."""
-
-LINES_SUFFIXES = (".jsonl", ".ndjson")
-
-LINES_LOOKED_AT = 50
-"""Lines that tell JSON lines from one JSON document."""
-
-_OBJECT_LIST = re.compile(rb"\[\s*\{")
+Decode: TypeAlias = Callable[[RawRecord], dict[str, Any]]
+"""Gives the members of a record; raises :class:`~vqadata.layouts.typed.BadRecord`."""
 
 
-class Table(NamedTuple):
-    """The records of one file."""
+class Table(ABC):
+    """The records of one file; each pass over it reads them anew.
 
-    records: list[RawRecord]
-    """In file order."""
-    decode: Callable[[RawRecord], dict[str, Any]]
-    """Gives the members of a record; raises :class:`~vqadata.layouts.typed.BadRecord`."""
-    broken: Break | None = None
-    """Where the file breaks off, if that was accepted."""
+    Args:
+        path: The file.
+        decode: Gives the members of a record.
+        header: What is known of all its records, beside what the file says.
+    """
+
+    def __init__(self, path: Path, decode: Decode, header: Mapping[str, Any] | None = None) -> None:
+        """Read nothing yet."""
+        self.path, self.decode = path, decode
+        self.count = 0
+        """Number of records; known after a whole pass."""
+        self.broken: Break | None = None
+        """Where the file breaks off, if that was accepted; known after a whole pass."""
+        self._header = header or {}
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[RawRecord]:
+        """The records in file order.
+
+        Raises:
+            VqaDataError: The file breaks off, or is damaged between records, and that is not
+                accepted.
+        """
+
+    def header(self, name: str) -> Any:
+        """What is known of all records: by what is given, or by a top-level value beside them."""
+        return self._header.get(name)
+
+    def has_any(self, wanted: Callable[[dict[str, Any]], bool]) -> bool:
+        """Whether the members of any readable record are ``wanted``; stops at the first."""
+        return any(wanted(members) for members in self.readable())
+
+    def readable(self) -> Iterator[dict[str, Any]]:
+        """The members of every record that can be decoded."""
+        for raw in self:
+            try:
+                yield self.decode(raw)
+            except BadRecord:
+                continue
 
 
-def read_table(path: Path, records: str | None = None, keep_whole: bool = False) -> Table:
-    """Read a file of records.
+class StreamTable(Table):
+    """The records of a stream.
+
+    Args:
+        stream: The records in file order.
+        decode: Gives the members of one.
+        header: What is known of all of them, beside what the file says.
+    """
+
+    def __init__(
+        self,
+        stream: RecordStream,
+        decode: Decode = decode_members,
+        header: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep the parts."""
+        super().__init__(stream.path, decode, header)
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[RawRecord]:
+        """The records in file order; see :class:`Table`."""
+        yield from self._stream
+        self.count, self.broken = self._stream.count, self._stream.broken
+
+    def header(self, name: str) -> Any:
+        """What is known of all records; ``None`` if nothing is."""
+        return self._header[name] if name in self._header else self._stream.header(name)
+
+
+def read_table(
+    path: Path,
+    records: str | None = None,
+    keep_whole: bool = False,
+    lists: tuple[str, ...] = (),
+    keyed: bool = False,
+    ragged: bool = False,
+    decode: Decode = decode_members,
+) -> Table:
+    """Open a file of records.
 
     Args:
         path: The file, plain or gzip whatever its name.
         records: Dotted path to the list of records in a JSON document; by default the document
             itself, or its only list of objects.
         keep_whole: Accept a truncated file: give the whole records before the break.
+        lists: Top-level keys that may hold the list, in order of preference; by default any.
+        keyed: Accept a document that is an object of records, keyed by id.
+        ragged: Take cells that lack at the end of a row of CSV or TSV for empty ones.
+        decode: How to take the members out of a record that is JSON.
 
     Raises:
-        VqaDataError: The file cannot be read, holds no records, or is truncated.
+        VqaDataError: The file cannot be read, or holds no records. That it is truncated is found
+            by the pass that comes to its end.
         OptionError: ``records`` is given for a file that is not one JSON document.
     """
-    data = read_input(path)
-    suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
-    delimiter = next((DELIMITER_OF[s] for s in suffixes if s in DELIMITER_OF), None)
-    as_lines = delimiter is None and _has_lines(data, bool(suffixes & {*LINES_SUFFIXES}), records)
-    if delimiter is None and not as_lines and data.lstrip()[:1] in (b"[", b"{"):
-        return _as_table(_document(path, data, records, keep_whole))
-    if records is not None:
+    form = form_of(path, records, keyed)
+    if records is not None and form.kind in ("lines", "table"):
         found = f"{path.name} has lines, not one JSON document"
         raise OptionError("--records", found, "no such option here", "Leave --records out.")
-    if as_lines:
-        return _as_table(cut_lines(path, data, keep_whole))
-    return _delimited(path, data, delimiter, keep_whole)
-
-
-def _document(path: Path, data: bytes, records: str | None, keep_whole: bool) -> RecordList:
+    if form.kind == "table":
+        rows = Delimited(path, form.delimiter, keep_whole, ragged)
+        return StreamTable(rows, _cells_of(rows))
+    if form.kind == "lines":
+        return StreamTable(JsonLines(path, keep_whole), decode)
+    if form.kind == "keyed":
+        return StreamTable(KeyedRecords(path, keep_whole), decode)
     steps = split_path(records) if records else ()
     if len(steps) > 1:
-        return cut_nested(path, data, steps, keep_whole)
-    return cut_records(path, data, steps, keep_whole)
+        return StreamTable(JsonList(path, (), steps, keep_whole), decode)
+    return StreamTable(JsonList(path, steps or lists, (), keep_whole), decode)
 
 
-def _as_table(cut: RecordList) -> Table:
-    return Table(cut.records, decode_members, cut.broken)
-
-
-def _has_lines(data: bytes, named_so: bool, records: str | None) -> bool:
-    """Whether ``data`` is JSON lines and not one JSON document, nor anything else.
-
-    At least half of the lines must be JSON objects by themselves. A single one is a line only if
-    the file is named so, or if it holds no list that could be the records.
-    """
-    lines = [line.strip() for line in data.split(b"\n", LINES_LOOKED_AT)[:LINES_LOOKED_AT]]
-    lines = [line for line in lines if line]
-    whole = [line for line in lines if line[:1] == b"{" and is_json(line)]
-    if len(lines) == 1 and whole and not named_so:
-        return records is None and not _OBJECT_LIST.search(lines[0])
-    if data.lstrip()[:1] == b"[" and not named_so:
-        return False
-    return bool(lines) and (2 * len(whole) >= len(lines) if whole else named_so)
-
-
-def _delimited(path: Path, data: bytes, delimiter: bytes | None, keep_whole: bool) -> Table:
-    chosen = most_frequent_delimiter(data, delimiter or b",")
-    header = data[: data.find(b"\n") + 1] or data
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in header:
-        raise VqaDataError(str(path), "not UTF-8 text", "UTF-8", "Convert it with iconv.")
-    if delimiter is None and chosen not in header:
-        raise VqaDataError(
-            str(path), f"{data[:20]!r}", "JSON, JSON lines, CSV or TSV",
-            "Check that the file is what its name says.",
-        )  # fmt: skip
-    table = Delimited(path, data, chosen, keep_whole)
-
+def _cells_of(rows: Delimited) -> Decode:
     def decode(record: RawRecord) -> dict[str, Any]:
         try:
-            return {**table.decode(record)}
+            return {**rows.decode(record)}
         except BadRow as bad:
             raise BadRecord(Rejection(bad.reason, record.path, bad.found, bad.expected)) from None
 
-    return Table(table.records, decode, table.broken)
+    return decode

@@ -6,12 +6,14 @@ found and what was expected.
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from vqadata.json_scan import RawRecord
+from vqadata.json_scan import RawRecord, place_of
 from vqadata.ledger import Rejection
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
@@ -19,6 +21,7 @@ Shape = TypeVar("Shape", bound=msgspec.Struct)
 WRONG_TYPE = "wrong-type"
 MISSING_FIELD = "missing-field"
 MALFORMED = "malformed-json"
+REPEATED = "duplicate-key"
 
 _EXPECTED = re.compile(
     r"Expected `(?P<expected>[^`]*)`, got `(?P<found>[^`]*)`(?: - at `\$(?P<at>.*)`)?"
@@ -53,9 +56,25 @@ def decode_record(record: RawRecord, shape: type[Shape]) -> Decoded:
     Raises:
         BadRecord: The text is not JSON, or not of that shape; the reason says where and why.
     """
-    members = decode_members(record)
+    return typed_members(record, decode_members(record), shape)
+
+
+def typed_members(
+    record: RawRecord, members: dict[str, Any], shape: type[Shape], lax: bool = False
+) -> Decoded:
+    """Take the members of a record as ``shape``.
+
+    Args:
+        record: The record, for its place.
+        members: Its members.
+        shape: What they should be.
+        lax: Take text for a number or a truth value where it spells one, as in CSV.
+
+    Raises:
+        BadRecord: They are not of that shape; the reason says where and why.
+    """
     try:
-        fields = msgspec.convert(members, shape)
+        fields = msgspec.convert(members, shape, strict=not lax)
     except msgspec.ValidationError as error:
         raise BadRecord(_explain(record.path, str(error)), members) from None
     names = shape.__struct_encode_fields__
@@ -80,16 +99,38 @@ def decode_members(record: RawRecord) -> dict[str, Any]:
     """Decode one raw record as an object with any members.
 
     Raises:
-        BadRecord: The text is not JSON, or not an object.
+        BadRecord: The text is not JSON, or not an object, or an object in it repeats a key: of two
+            values msgspec would keep the last, and one would be lost.
     """
+    raw = record.raw
     try:
-        members = msgspec.json.decode(record.raw)
+        members = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecord(Rejection(MALFORMED, record.path, str(error), "valid JSON")) from None
     if not isinstance(members, dict):
         why = Rejection(WRONG_TYPE, record.path, json_type(members), "object")
         raise BadRecord(why)
+    if raw.count(b":") != len(members) and (key := _repeated_key(raw, members)) is not None:
+        raise BadRecord(Rejection(REPEATED, record.path, f"{key!r} twice", "different keys"))
     return members
+
+
+def _repeated_key(raw: bytes, members: dict[str, Any]) -> str | None:
+    r"""The key that stands twice in an object of a record; ``None`` if none does.
+
+    Written anew, the members have as many colons as the record, unless some are lost, or the record
+    writes one as ``\u003a``. Only then is it worth the time to look at each key.
+    """
+    if raw.count(b":") == msgspec.json.encode(members).count(b":") and b"\\u003" not in raw:
+        return None
+    repeated: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        counts = Counter(key for key, _ in pairs)
+        repeated.extend(key for key, count in counts.items() if count > 1)
+
+    json.loads(raw, object_pairs_hook=look, parse_int=str)
+    return repeated[0] if repeated else None
 
 
 def extra_json(members: dict[str, Any]) -> str | None:
@@ -105,10 +146,10 @@ def json_type(value: object) -> str:
 
 def _explain(path: str, message: str) -> Rejection:
     if wrong := _EXPECTED.match(message):
-        place = path + (wrong["at"] or "")
+        place = place_of(path, (wrong["at"] or "").removeprefix("."))
         return Rejection(WRONG_TYPE, place, _words(wrong["found"]), _words(wrong["expected"]))
     if missing := _MISSING.match(message):
-        place = path + (missing["at"] or "")
+        place = place_of(path, (missing["at"] or "").removeprefix("."))
         return Rejection(MISSING_FIELD, place, "nothing", f"the field {missing['field']!r}")
     if length := _LENGTH.match(message):
         words = length["expected"].replace("length ", "")

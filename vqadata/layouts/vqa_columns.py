@@ -1,72 +1,44 @@
-"""Records of the official VQA layout as columns: at columnar speed where a block is good.
+"""Records of the official VQA layout as columns: at columnar speed where they are good.
 
-pyarrow reads a whole block under a strict schema, and a few aggregates prove that nothing required
-is missing. A block that is refused is decoded record by record by msgspec; what is bad is said with
-its place, and the good rest takes the fast way again. Only a block that has members of its own
-(``extra``), or mixes types that are both allowed, is put together row by row.
+Records that are alike are read by a skeleton (:mod:`vqadata.layouts.vqa_alike`); many that are not
+by pyarrow under a strict schema (:mod:`vqadata.layouts.vqa_strict`), in ever smaller parts where it
+refuses one. Only what is left is decoded one by one by msgspec, which is the judge: what is bad is
+said with its place, and what has members of its own keeps them in ``extra``. All ways give the same
+columns.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from vqadata.json_blocks import Block, JsonBlocks
-from vqadata.json_cutter import Records
-from vqadata.layouts.typed import MALFORMED, BadRecord, decode_record, extra_json
+from vqadata.json_scan import RawRecord
+from vqadata.layouts.typed import BadRecord, decode_record, extra_json
+from vqadata.layouts.vqa_alike import AlikeReader
+from vqadata.layouts.vqa_shapes import (
+    ANSWER_MEMBERS,
+    IDS,
+    AnswerObject,
+    Part,
+    Shape,
+    canonical_answers,
+    member_type,
+)
+from vqadata.layouts.vqa_strict import StrictReader
+from vqadata.layouts.vqa_written import AS_WRITTEN, Written
 from vqadata.ledger import Rejection
-from vqadata.record import Answer, record_schema
+from vqadata.record import Answer
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from vqadata.json_spans import Numbers
 
-class AnswerObject(msgspec.Struct):
-    """One answer of an annotation; OK-VQA adds ``raw_answer``, the form before stemming."""
-
-    answer: str
-    answer_id: int | str | None = None
-    answer_confidence: str | None = None
-    raw_answer: str | None = None
-
-
-class Annotation(msgspec.Struct):
-    """One record of the annotations file."""
-
-    question_id: int | str
-    answers: list[str | AnswerObject]
-    image_id: int | str | None = None
-    multiple_choice_answer: str | None = None
-    question_type: str | None = None
-    answer_type: str | None = None
-
-
-class Question(msgspec.Struct):
-    """One record of the questions file; some variants carry the answers here."""
-
-    question_id: int | str
-    image_id: int | str
-    question: str
-    answers: list[str | AnswerObject] | None = None
-    multiple_choice_answer: str | None = None
-    question_type: str | None = None
-    answer_type: str | None = None
-    split: str | None = None
-
-
-PARSE_BYTES = 1 << 20
-"""Bytes that pyarrow parses at a time, if all records are shorter."""
-
-_NO_OBJECT = re.compile(rb"\n[^{\s]")
-
-REQUIRED = {
-    Question: ("question_id", "image_id", "question"),
-    Annotation: ("question_id", "answers"),
-}
-"""Members that may not be missing or null."""
+FEW = 256
+"""Records that are decoded one by one rather than tried together."""
 
 
 class Bad(NamedTuple):
@@ -98,232 +70,157 @@ class ColumnReader:
 
     Args:
         blocks: The file.
-        shape: :class:`Question` or :class:`Annotation`.
+        shape: :class:`~vqadata.layouts.vqa_shapes.Question` or its ``Annotation``.
     """
 
-    def __init__(self, blocks: JsonBlocks, shape: type[Question] | type[Annotation]) -> None:
-        """Learn the schema from the first block that comes."""
+    def __init__(self, blocks: JsonBlocks, shape: Shape) -> None:
+        """Learn what the records are like from the first block that comes."""
         self._blocks, self._shape = blocks, shape
         self._decoder = msgspec.json.Decoder(shape)
-        self._schema: pa.Schema | None = None
-        self._doubt = False
+        self._alike, self._strict = AlikeReader(shape), StrictReader(shape)
+        self.written = Written()
+        """How the records are written, as far as they were read."""
 
     def read(self, block: Block) -> Columns:
         """The columns of one block."""
         import numpy as np
-
-        numbers = np.arange(block.first, block.first + len(block.records))
-        fast = None if self._doubt else self._fast(block.records)
-        self._doubt = fast is None
-        if fast is not None:
-            return Columns(self._finished(fast, numbers), block.records, [])
-        good, bad = self._sorted_out(block)
-        fast = self._fast([block.records[row] for row in good])
-        if fast is None:
-            rows, good, more = self._row_by_row(block, good)
-            fast, bad = self._gathered(rows), [*bad, *more]
-        raws = [block.records[row] for row in good]
-        return Columns(self._finished(fast, numbers[good]), raws, bad)
-
-    def _fast(self, raws: Sequence[bytes]) -> pa.RecordBatch | None:
-        """All members as columns; ``None`` if the block is not of one kind, or not all good."""
         import pyarrow as pa
-        import pyarrow.json as pj
 
-        if not raws:
-            return None
-        if self._schema is None:
-            self._schema = _learn_schema(raws[0], self._shape)
-        text = raws.lines if isinstance(raws, Records) else b"\n".join(raws)
-        if not _is_readable(text):
-            return None
+        # In the order of the file, for the first record says how the file is written.
+        alike = self._alike.read(block.records)
+        every = np.arange(len(block.records))
+        first = int(alike.rows[0]) if alike else len(every)
+        parts, bad = self._one_by_one(block, every[:first])
+        left = every[first:]
+        if alike and self.written.fits(alike.table, block.records[first]):
+            parts.append(alike)
+            left = np.setdiff1d(left, alike.rows, assume_unique=True)
+        more, worse = self._one_by_one(block, left)
+        rows, table = _merged([Part(p.rows, self._finished(p.table)) for p in [*parts, *more]])
+        table = table.append_column("number", pa.array(block.first + rows, pa.int64()))
+        return Columns(table, block.records.chosen(rows), [*bad, *worse])
+
+    def _one_by_one(self, block: Block, rows: Numbers) -> tuple[list[Part], list[Bad]]:
+        """The records that are not alike; those of the layout's shape together, if many."""
+        import numpy as np
+
+        if not len(rows):
+            return [], []
+        if len(rows) > FEW and (part := self._together(block, rows)):
+            return [part], []
+        shaped = np.array([self._is_shaped(block.records[row]) for row in rows.tolist()], bool)
+        parts, bad = self._halved(block, rows[shaped])
+        more, worse = self._exact(block, rows[~shaped])
+        return [*parts, more], sorted([*bad, *worse], key=lambda each: each.number)
+
+    def _together(self, block: Block, rows: Numbers) -> Part | None:
+        raws = block.records.chosen(rows)[:]
+        table = self._strict.read(raws)
+        fits = table is not None and self.written.fits(table, raws[0])
+        return Part(rows, table) if fits else None
+
+    def _is_shaped(self, raw: bytes) -> bool:
         try:
-            table = pj.read_json(
-                pa.BufferReader(text),
-                pj.ReadOptions(use_threads=False, block_size=_parse_size(text, len(raws))),
-                pj.ParseOptions(
-                    explicit_schema=self._schema,
-                    unexpected_field_behavior="error",
-                    newlines_in_values=text.count(b"\n") >= len(raws),
-                ),
-            )
-        except pa.ArrowInvalid:
-            return None
-        (batch,) = table.combine_chunks().to_batches()
-        return batch if len(batch) == len(raws) and self._is_complete(batch) else None
-
-    def _is_complete(self, batch: pa.RecordBatch) -> bool:
-        """Whether nothing required is missing or null."""
-        import pyarrow as pa
-
-        if any(batch.column(name).null_count for name in REQUIRED[self._shape]):
+            self._decoder.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        answers = batch.column("answers").flatten()
-        parts = [answers]
-        if pa.types.is_struct(answers.type):
-            parts.append(answers.field("answer"))
-        return not any(part.null_count for part in parts)
+        return True
 
-    def _sorted_out(self, block: Block) -> tuple[list[int], list[Bad]]:
-        """The rows that are of the layout's shape, and the reasons of the others."""
-        good, bad = [], []
-        for row, raw in enumerate(block.records):
+    def _halved(self, block: Block, rows: Numbers) -> tuple[list[Part], list[Bad]]:
+        """Read all together, or each half on its own, until they are few."""
+        if len(rows) <= FEW:
+            part, bad = self._exact(block, rows)
+            return [part], bad
+        if together := self._together(block, rows):
+            return [together], []
+        middle = len(rows) // 2
+        parts, bad = self._halved(block, rows[:middle])
+        more, worse = self._halved(block, rows[middle:])
+        return [*parts, *more], [*bad, *worse]
+
+    def _exact(self, block: Block, rows: Numbers) -> tuple[Part, list[Bad]]:
+        """Decode records one by one, whatever else they hold, and say what is bad."""
+        import numpy as np
+
+        good, members, bad = list[int](), list[dict[str, Any]](), list[Bad]()
+        for row in rows.tolist():
+            record = self._blocks.record(block.first + row, block.records[row])
             try:
-                self._decoder.decode(raw)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                bad.append(self._explained(block.first + row, raw))
+                members.append(self._members(record))
+            except BadRecord as error:
+                bad.append(Bad(record.number, record.raw, error.why, _readable_id(error.members)))
             else:
                 good.append(row)
-        return good, bad
+        return Part(np.array(good, np.int64), self._gathered(members)), bad
 
-    def _explained(self, number: int, raw: bytes) -> Bad:
-        record = self._blocks.record(number, raw)
-        why = Rejection(MALFORMED, record.path, "text that cannot be decoded", "valid JSON")
-        identity = None
-        try:
-            decode_record(record, self._shape)
-        except BadRecord as error:
-            why, identity = error.why, error.members.get("question_id")
-        usable = isinstance(identity, int | str) and not isinstance(identity, bool)
-        return Bad(number, raw, why, identity if usable else None)
-
-    def _row_by_row(
-        self, block: Block, good: list[int]
-    ) -> tuple[list[dict[str, Any]], list[int], list[Bad]]:
-        """Records one by one, whatever else they hold; some are found to be bad only now."""
-        rows, left, bad = [], [], []
-        for row in good:
-            try:
-                rows.append(self._row(block.records[row]))
-                left.append(row)
-            except BadRecord:
-                bad.append(self._explained(block.first + row, block.records[row]))
-        return rows, left, bad
-
-    def _gathered(self, rows: list[dict[str, Any]]) -> pa.RecordBatch:
-        import pyarrow as pa
-
-        fields = {name: _field(name, None) for name in self._names()}
-        for name in ("question_id", "image_id"):
-            if any(isinstance(row[name], str) for row in rows):
-                fields[name] = pa.field(name, pa.string())
-                for row in rows:
-                    row[name] = None if row[name] is None else str(row[name])
-        more = [pa.field("extra", pa.string()), pa.field("numeric_image_id", pa.bool_())]
-        return pa.RecordBatch.from_pylist(rows, schema=pa.schema([*fields.values(), *more]))
-
-    def _names(self) -> tuple[str, ...]:
-        return self._shape.__struct_fields__
-
-    def _row(self, raw: bytes) -> dict[str, Any]:
-        fields, extra = decode_record(self._blocks.record(0, raw), self._shape)
-        row = {name: getattr(fields, name) for name in self._names()}
+    def _members(self, record: RawRecord) -> dict[str, Any]:
+        fields, extra = decode_record(record, self._shape)
+        self.written.members.update(extra)
+        if not self.written.fits_record(record.raw):
+            extra = extra | {AS_WRITTEN[self._shape.__name__]: msgspec.json.decode(record.raw)}
+        row = {name: getattr(fields, name) for name in self._shape.__struct_fields__}
         if row["answers"] is not None:
             row["answers"] = [_answer(answer) for answer in row["answers"]]
-        for name in ("question_id", "image_id"):
+        for name in IDS:
             if type(row[name]) is int and not -(2**63) <= row[name] < 2**63:
                 row[name] = str(row[name])
         numeric = type(row["image_id"]) is int
         return row | {"extra": extra_json(extra), "numeric_image_id": numeric}
 
-    def _finished(self, batch: pa.RecordBatch, numbers: Any) -> pa.RecordBatch:
-        """With numbers, ``extra`` and picture names, and with answers in the canonical form."""
+    def _gathered(self, rows: list[dict[str, Any]]) -> pa.RecordBatch:
         import pyarrow as pa
 
-        place = batch.schema.get_field_index("answers")
-        answers = canonical_answers(batch.column("answers"))
-        batch = batch.set_column(place, pa.field("answers", answers.type), answers)
-        if "extra" not in batch.schema.names:
-            batch = batch.append_column("extra", pa.nulls(len(batch), pa.string()))
-            numeric = pa.types.is_integer(batch.column("image_id").type)
-            batch = batch.append_column("numeric_image_id", pa.repeat(numeric, len(batch)))
-        return batch.append_column("number", pa.array(numbers, pa.int64()))
+        kinds = {name: member_type(name) for name in self._shape.__struct_fields__}
+        for name in IDS:
+            if any(isinstance(row[name], str) for row in rows):
+                kinds[name] = pa.string()
+                for row in rows:
+                    row[name] = None if row[name] is None else str(row[name])
+        kinds |= {"extra": pa.string(), "numeric_image_id": pa.bool_()}
+        return pa.RecordBatch.from_pylist(rows, schema=pa.schema(list(kinds.items())))
+
+    def _finished(self, table: pa.RecordBatch) -> pa.RecordBatch:
+        """With ``extra`` and ``numeric_image_id``, and with answers in the canonical form."""
+        import pyarrow as pa
+
+        self.written.note(table, self._shape.__struct_fields__)
+        place = table.schema.get_field_index("answers")
+        answers = canonical_answers(table.column("answers"))
+        table = table.set_column(place, pa.field("answers", answers.type), answers)
+        if "extra" in table.schema.names:
+            return table
+        numeric = pa.types.is_integer(table.column("image_id").type)
+        table = table.append_column("extra", pa.nulls(len(table), pa.string()))
+        return table.append_column("numeric_image_id", pa.repeat(numeric, len(table)))
 
 
-def _parse_size(text: bytes, records: int) -> int:
-    """Bytes to parse at a time: pyarrow wants each record within two such parts."""
-    whole = len(text) + 1
-    return max(PARSE_BYTES, 1 << 16) if whole // max(records, 1) < PARSE_BYTES // 64 else whole
-
-
-def _is_readable(text: bytes) -> bool:
-    """Whether all lines are objects in UTF-8: pyarrow takes any bytes, and dies of a null."""
-    if not text.startswith(b"{") or _NO_OBJECT.search(text):
-        return False
-    try:
-        return text.isascii() or bool(text.decode())
-    except UnicodeDecodeError:
-        return False
+def _readable_id(members: dict[str, Any]) -> int | str | None:
+    identity = members.get("question_id")
+    usable = isinstance(identity, int | str) and not isinstance(identity, bool)
+    return identity if usable else None
 
 
 def _answer(answer: str | AnswerObject) -> dict[str, str | None]:
     if isinstance(answer, str):
         return dict.fromkeys(Answer.model_fields) | {"answer": answer}
-    return {
-        "answer": answer.answer,
-        "answer_id": None if answer.answer_id is None else str(answer.answer_id),
-        "confidence": answer.answer_confidence,
-        "raw_answer": answer.raw_answer,
-    }
+    values = {ours: getattr(answer, theirs) for ours, theirs in ANSWER_MEMBERS.items()}
+    return {name: None if value is None else str(value) for name, value in values.items()}
 
 
-def _learn_schema(raw: bytes, shape: type[Question] | type[Annotation]) -> pa.Schema:
-    """The schema of a file whose records are like its first one."""
+def _merged(parts: list[Part]) -> Part:
+    """The records of several parts in the order of the file; ids as text if not all are numbers."""
+    import numpy as np
     import pyarrow as pa
 
-    try:
-        members = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        members = {}
-    members = members if isinstance(members, dict) else {}
-    fields = []
-    for name in shape.__struct_fields__:
-        texts = isinstance(members.get(name), str)
-        kind = pa.string() if texts or name not in ("question_id", "image_id") else None
-        if name == "answers":
-            kind = pa.list_(_answer_type(members.get(name)))
-        fields.append(_field(name, kind))
-    return pa.schema(fields)
-
-
-def _answer_type(answers: object) -> pa.DataType:
-    import pyarrow as pa
-
-    first = answers[0] if isinstance(answers, list) and answers else {}
-    if isinstance(first, str):
-        return pa.string()
-    texts = isinstance(first, dict) and isinstance(first.get("answer_id"), str)
-    kinds = {name: pa.string() for name in AnswerObject.__struct_fields__}
-    if not texts:
-        kinds["answer_id"] = pa.int64()
-    return pa.struct(list(kinds.items()))
-
-
-def _field(name: str, kind: pa.DataType | None) -> pa.Field:
-    import pyarrow as pa
-
-    if kind is None and name == "answers":
-        kind = record_schema().field("answers").type
-    elif kind is None:
-        kind = pa.int64() if name in ("question_id", "image_id") else pa.string()
-    return pa.field(name, kind)
-
-
-def canonical_answers(answers: pa.ListArray) -> pa.ListArray:
-    """Lists of texts, or of answers in the words of the official files, as canonical answers."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = record_schema().field("answers").type
-    if answers.type == kind:
-        return answers
-    flat = answers.flatten()
-    none = pa.nulls(len(flat), pa.string())
-    parts = [flat, none, none, none]
-    if pa.types.is_struct(flat.type):
-        names = ("answer", "answer_id", "answer_confidence", "raw_answer")
-        parts = [flat.field(name).cast(pa.string()) for name in names]
-    items = pa.StructArray.from_arrays(parts, fields=list(kind.value_type.fields))
-    lengths = pc.cumulative_sum(answers.value_lengths().fill_null(0))
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), lengths.cast(pa.int32())])
-    return pa.ListArray.from_arrays(offsets, items, type=kind, mask=answers.is_null())
+    parts = [part for part in parts if len(part.rows)] or parts[:1]
+    if len(parts) == 1:
+        return parts[0]
+    schema = parts[0].table.schema
+    for name in IDS:
+        if len({part.table.schema.field(name).type for part in parts}) > 1:
+            schema = schema.set(schema.get_field_index(name), pa.field(name, pa.string()))
+    together = pa.Table.from_batches([part.table.cast(schema) for part in parts])
+    rows = np.concatenate([part.rows for part in parts])
+    order = np.argsort(rows)
+    (table,) = together.combine_chunks().to_batches()
+    return Part(rows[order], table.take(pa.array(order)))

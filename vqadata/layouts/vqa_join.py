@@ -23,11 +23,13 @@ from vqadata.layouts.vqa_reading import (
     ANSWERED,
     ASKED,
     UNANSWERED,
+    Earlier,
     Files,
     Mapping,
     Reading,
     columns_schema,
 )
+from vqadata.layouts.vqa_written import both_extras
 from vqadata.ledger import Ledger, Rejection
 from vqadata.record import record_schema
 from vqadata.spill import Spill
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def join(files: Files, mapping: Mapping, ledger: Ledger, scratch: Path) -> Iterator[pa.RecordBatch]:
+def join(
+    files: Files, mapping: Mapping, ledger: Ledger, scratch: Path, earlier: Earlier
+) -> Iterator[pa.RecordBatch]:
     """Yield the questions with their answers as canonical records, ordered by picture.
 
     Each record of both files is counted as seen and is yielded or noted in ``ledger``.
@@ -46,12 +50,13 @@ def join(files: Files, mapping: Mapping, ledger: Ledger, scratch: Path) -> Itera
         mapping: How to map it.
         ledger: Takes note of what cannot be joined.
         scratch: Folder for temporary files.
+        earlier: Ids of questions of other files; those of these files are added.
     """
     with (
         Spill(columns_schema(ASKED, set()), scratch) as asked,
         Spill(columns_schema(ANSWERED, {"question"}), scratch) as answered,
     ):
-        reading = Reading(files, mapping, ledger)
+        reading = Reading(files, mapping, ledger, earlier)
         reading.read_questions(asked)
         if files.annotations is not None:
             reading.read_annotations(files.annotations, answered)
@@ -88,6 +93,7 @@ class _Joiner:
     def _records(
         self, asked: pa.RecordBatch, answers: pa.RecordBatch, known: Any
     ) -> pa.RecordBatch:
+        import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -96,12 +102,17 @@ class _Joiner:
 
         def either(name: str) -> pa.Array:
             """What the annotation says; where there is none, what the question says."""
+            if known.all() or asked.column(name).null_count == len(asked):
+                return answers.column(name)
             return pc.if_else(has_answers, answers.column(name), asked.column(name))
 
-        questioned = pc.fill_null(either("answers"), [])
+        questioned = either("answers")
+        if questioned.null_count:
+            ends = np.cumsum(np.append(0, pc.fill_null(questioned.value_lengths(), 0)))
+            questioned = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), questioned.flatten())
         columns = {
             "question_id": asked.column("question_id"),
-            "image_path": asked.column("image_path"),
+            "image_path": self._paths(asked),
             "text": asked.column("question"),
             "given_answer": either("multiple_choice_answer"),
             "answers": questioned,
@@ -115,6 +126,23 @@ class _Joiner:
         }
         arrays = [columns.get(field.name) or _empty(field.type, count) for field in schema]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _paths(self, asked: pa.RecordBatch) -> pa.Array:
+        """The names of the pictures: numbers and texts are named by rules of their own."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        ids, numeric = (
+            asked.column("image_id").dictionary_encode(),
+            asked.column("numeric_image_id"),
+        )
+        distinct, find = ids.dictionary, self._mapping.image_paths
+        if not pc.any(numeric).as_py():
+            return find(distinct).take(ids.indices)
+        if pc.all(numeric).as_py():
+            return find(distinct.cast(pa.int64())).take(ids.indices)
+        numbers = pc.if_else(numeric, asked.column("image_id"), "0").cast(pa.int64())
+        return pc.if_else(numeric, find(numbers), find(distinct).take(ids.indices))
 
     def _without_unanswered(self, records: pa.RecordBatch, asked: pa.RecordBatch) -> pa.RecordBatch:
         """Without the questions that have no answer although answers were given; they are noted."""
@@ -164,11 +192,14 @@ class _Joiner:
             "answers_file": files,
             "answers_index": answers.column("number"),
         }
-        arrays = [columns[field.name] for field in kind.fields]
+        arrays = [
+            columns[f.name] if f.name in columns else _empty(f.type, len(asked))
+            for f in kind.fields
+        ]
         return pa.StructArray.from_arrays(arrays, fields=list(kind.fields))
 
     def _extras(self, asked: pa.RecordBatch, answers: pa.RecordBatch) -> pa.Array:
-        """The members of both records that have no column; the annotation's win."""
+        """The members of both records that have no column; see :func:`both_extras`."""
         import pyarrow as pa
 
         ours, theirs = asked.column("extra"), answers.column("extra")
@@ -178,7 +209,7 @@ class _Joiner:
                 None if s in (None, chosen) else extra_json({"split": s})
                 for s in splits.to_pylist()
             ]
-            theirs = _merged(theirs, pa.array(kept, pa.string()))
+            ours = _merged(ours, pa.array(kept, pa.string()))
         return _merged(ours, theirs)
 
 
@@ -191,7 +222,10 @@ def _merged(ours: pa.Array, theirs: pa.Array) -> pa.Array:
     if theirs.null_count == len(theirs):
         return ours
     pairs = zip(ours.to_pylist(), theirs.to_pylist(), strict=True)
-    merged = [extra_json(json.loads(a) | json.loads(b)) if a and b else a or b for a, b in pairs]
+    merged = [
+        extra_json(both_extras(json.loads(a), json.loads(b))) if a and b else a or b
+        for a, b in pairs
+    ]
     return pa.array(merged, pa.string())
 
 

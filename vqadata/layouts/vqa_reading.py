@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vqadata.id_index import UNKNOWN, IdIndex
+from vqadata.id_index import UNKNOWN, FirstMentions, IdIndex
 from vqadata.json_blocks import JsonBlocks
-from vqadata.layouts.vqa_columns import Annotation, Bad, ColumnReader, Columns, Question
+from vqadata.layouts.vqa_columns import Bad, ColumnReader, Columns
+from vqadata.layouts.vqa_shapes import Annotation, Question, answers_type
+from vqadata.layouts.vqa_written import input_form
 from vqadata.ledger import Ledger, Rejection
-from vqadata.record import Origin, record_schema
+from vqadata.record import Origin
 from vqadata.spill import Spill
 
 if TYPE_CHECKING:
@@ -27,11 +29,11 @@ ORPHAN_ANSWERS = "answers-without-question"
 BAD_ANSWERS = "bad-annotation"
 OTHER_IMAGE = "image-id-mismatch"
 
-BUCKET_PICTURES = 8192
+BUCKET_PICTURES = 4096
 """Pictures whose questions are joined at a time."""
 
 ASKED = (
-    "number", "picture", "question_id", "image_id", "image_path", "question", "answers",
+    "number", "picture", "question_id", "image_id", "numeric_image_id", "question", "answers",
     "multiple_choice_answer", "question_type", "answer_type", "split", "extra",
 )  # fmt: skip
 ANSWERED = (
@@ -60,6 +62,28 @@ class Mapping(NamedTuple):
     image_paths: Callable[[pa.Array], pa.Array]
 
 
+class Earlier:
+    """The ids of the questions of files that were read before."""
+
+    def __init__(self) -> None:
+        """Know none yet."""
+        self._files: list[tuple[str, IdIndex]] = []
+
+    def add(self, file: str, ids: IdIndex) -> None:
+        """Remember the ids of one file."""
+        self._files.append((file, ids))
+
+    def find(self, ids: pa.Array) -> dict[int, str]:
+        """The rows whose ids an earlier file has, with that file."""
+        import numpy as np
+
+        found: dict[int, str] = {}
+        for file, known in self._files:
+            rows = np.flatnonzero(known.find(ids) != UNKNOWN).tolist()
+            found |= dict.fromkeys(rows, file)
+        return found
+
+
 class Reading:
     """What is known of the questions while the files are read.
 
@@ -67,15 +91,19 @@ class Reading:
         files: The files.
         mapping: How to map them.
         ledger: Takes note of what cannot be joined.
+        earlier: Ids of other files, which may not come again.
     """
 
-    def __init__(self, files: Files, mapping: Mapping, ledger: Ledger) -> None:
+    def __init__(self, files: Files, mapping: Mapping, ledger: Ledger, earlier: Earlier) -> None:
         """Know no question yet."""
         import numpy as np
+        import pyarrow as pa
 
-        self._files, self._mapping, self._ledger = files, mapping, ledger
+        self._files, self._mapping, self._ledger, self._earlier = files, mapping, ledger, earlier
         self._questions, self._pictures = IdIndex(), IdIndex()
         self._picture_count = 0
+        self._new_image_ids: list[pa.Array] = []
+        self._image_ids: pa.Array = pa.array([], pa.int64())
         self.has_answers = files.annotations is not None
         """Whether any question was given with answers."""
         self.picture_of: Numbers = np.full(1, UNKNOWN)
@@ -90,7 +118,7 @@ class Reading:
         reader = ColumnReader(blocks, Question)
         pictures = []
         for block in blocks:
-            columns = reader.read(block)
+            columns = self._new(reader.read(block))
             for bad in columns.bad:
                 self._quarantine(bad.why, self._asked_at(bad.number), bad.raw, bad.question_id)
             numbers = columns.table.column("number").to_numpy()
@@ -101,21 +129,40 @@ class Reading:
             if not self.has_answers:
                 self.has_answers = bool(pc.sum(table.column("answers").value_lengths()).as_py())
             found = self._picture_numbers(table.column("image_id"))
-            table = table.append_column("image_path", self._paths(table))
             asked.add(_chosen(table, ASKED, picture=found), found // BUCKET_PICTURES)
             of_block = np.full(len(block.records), UNKNOWN, np.int32)
             of_block[numbers[own] - block.first] = found
             pictures.append(of_block)
         if pictures:
             self.picture_of = np.concatenate(pictures)
-        self._see(blocks, self._asked_at(blocks.records))
+        if self._new_image_ids:
+            self._image_ids = _together(self._new_image_ids)
+        self._pictures, self._new_image_ids = IdIndex(), []  # there will be no other pictures
+        self._see(blocks, reader, self._asked_at(blocks.records))
+        self._earlier.add(self._files.questions_name, self._questions)
+
+    def _new(self, columns: Columns) -> Columns:
+        """The questions of a block that no earlier file has; the others are noted."""
+        import numpy as np
+
+        table, raws = columns.table, columns.raws
+        again = self._earlier.find(table.column("question_id"))
+        for row, file in again.items():
+            number, identity = (table.column(n)[row].as_py() for n in ("number", "question_id"))
+            place = f"{self._files.questions.place(number)}.question_id"
+            why = Rejection(DUPLICATE_ID, place, f"{identity}, as in {file}", "a new id")
+            self._quarantine(why, self._asked_at(number), raws[row], identity)
+        if not again:
+            return columns
+        left = np.setdiff1d(np.arange(len(table)), list(again))
+        return columns._replace(table=table.take(left), raws=[raws[row] for row in left.tolist()])
 
     def read_annotations(self, blocks: JsonBlocks, answered: Spill) -> None:
         """Drop the annotations into the buckets of their questions; note those without one."""
         import pyarrow as pa
 
         reader = ColumnReader(blocks, Annotation)
-        seen = IdIndex()
+        seen = FirstMentions(self._questions, self._files.questions.records)
         for block in blocks:
             columns = reader.read(block)
             first = self._note_bad_annotations(columns, seen)
@@ -129,51 +176,44 @@ class Reading:
                 table, targets = table.filter(pa.array(good)), targets[good]
             buckets = self.picture_of[targets] // BUCKET_PICTURES
             answered.add(_chosen(table, ANSWERED, question=targets), buckets)
-        self._see(blocks, self._answered_at(blocks.records))
+        self._see(blocks, reader, self._answered_at(blocks.records))
 
-    def _see(self, blocks: JsonBlocks, end: Origin) -> None:
-        """Count the records of a file, and say where it broke off if it did."""
+    def _see(self, blocks: JsonBlocks, reader: ColumnReader, end: Origin) -> None:
+        """Count the records of a file, and say how it was written and where it broke off."""
         self._ledger.see(end.file, blocks.records)
+        self._ledger.forms[end.file] = input_form(blocks, reader.written)
         if blocks.broken is not None:
             self._ledger.note_break(end, *blocks.broken)
-
-    def _paths(self, table: pa.RecordBatch) -> pa.Array:
-        """The names of the pictures: numbers and texts are named by rules of their own."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        ids, numeric = table.column("image_id"), table.column("numeric_image_id")
-        if pa.types.is_integer(ids.type) or not pc.any(numeric).as_py():
-            return self._mapping.image_paths(ids)
-        numbers = pc.if_else(numeric, ids, "0").cast(pa.int64())
-        return pc.if_else(
-            numeric, self._mapping.image_paths(numbers), self._mapping.image_paths(ids)
-        )
 
     def _picture_numbers(self, image_ids: pa.Array) -> Numbers:
         """The number of each picture, in the order in which they are first mentioned."""
         import numpy as np
         import pyarrow as pa
 
-        new = image_ids.filter(pa.array(self._pictures.find(image_ids) == UNKNOWN)).unique()
-        numbers = np.arange(self._picture_count, self._picture_count + len(new))
-        self._pictures.add(new, numbers)
-        self._picture_count += len(new)
-        return self._pictures.find(image_ids)
+        found = self._pictures.find(image_ids)
+        unknown = found == UNKNOWN
+        if unknown.any():
+            left = image_ids.filter(pa.array(unknown))
+            new = left.unique()
+            numbers = np.arange(self._picture_count, self._picture_count + len(new))
+            self._pictures.add(new, numbers)
+            self._picture_count += len(new)
+            self._new_image_ids.append(new)
+            found[unknown] = self._pictures.find(left)
+        return found
 
     def _same_picture(self, table: pa.RecordBatch, targets: Numbers, own: Any, raws: Any) -> Any:
         """Whether annotations name no other picture than their questions; others are noted."""
         import numpy as np
-        import pyarrow.compute as pc
+        import pyarrow as pa
 
         image_ids = table.column("image_id")
         named = image_ids.is_valid().to_numpy(zero_copy_only=False)
-        if not named.any():
+        if not named.any() or not len(self._image_ids):
             return np.ones(len(table), bool)
-        filler = "" if image_ids.type == "string" else 0
-        theirs = self._pictures.find(pc.fill_null(image_ids, filler))
         ours = np.where(targets == UNKNOWN, UNKNOWN, self.picture_of[targets])
-        other = own & named & (targets != UNKNOWN) & (theirs != ours)
+        same = _equal(self._image_ids.take(pa.array(np.maximum(ours, 0))), image_ids)
+        other = own & named & (targets != UNKNOWN) & ~same
         for row in np.flatnonzero(other).tolist():
             number, question = table.column("number")[row].as_py(), int(targets[row])
             blocks = self._files.annotations
@@ -187,7 +227,7 @@ class Reading:
             self.picture_of[question] = UNKNOWN
         return ~other
 
-    def _note_bad_annotations(self, columns: Columns, seen: IdIndex) -> Numbers:
+    def _note_bad_annotations(self, columns: Columns, seen: FirstMentions) -> Numbers:
         """Note what cannot be used; return under which number each good id was first seen."""
         import numpy as np
 
@@ -265,9 +305,27 @@ def _with_bad(table: pa.RecordBatch, usable: list[Bad]) -> tuple[pa.Array, Numbe
 
     bad_numbers = np.array([bad.number for bad in usable])
     numbers = np.concatenate([table.column("number").to_numpy(), bad_numbers])
-    ids = [*table.column("question_id").to_pylist(), *(bad.question_id for bad in usable)]
+    ids = _together([table.column("question_id"), _ids([bad.question_id for bad in usable])])
     order = np.argsort(numbers)
-    return _ids(ids).take(pa.array(order)), numbers[order]
+    return ids.take(pa.array(order)), numbers[order]
+
+
+def _together(ids: list[pa.Array]) -> pa.Array:
+    """Ids of several blocks as one array: of numbers, or of texts if some block has texts."""
+    import pyarrow as pa
+
+    kinds = {part.type for part in ids}
+    return pa.concat_arrays([part.cast(pa.string()) for part in ids] if len(kinds) > 1 else ids)
+
+
+def _equal(ours: pa.Array, theirs: pa.Array) -> Any:
+    """Which ids are equal, whether numbers or texts; no id is equal to none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if ours.type != theirs.type:
+        ours, theirs = ours.cast(pa.string()), theirs.cast(pa.string())
+    return pc.fill_null(pc.equal(ours, theirs), False).to_numpy(zero_copy_only=False)
 
 
 def _ids(ids: list[Any]) -> pa.Array:
@@ -294,6 +352,7 @@ def columns_schema(names: tuple[str, ...], integers: set[str]) -> pa.Schema:
     """The schema of some columns: numbers and ``integers`` as int64, ids and the rest as text."""
     import pyarrow as pa
 
-    answers = record_schema().field("answers").type
-    kinds = {name: pa.int64() for name in _INTEGERS | integers} | {"answers": answers}
+    answers = answers_type()
+    kinds = {name: pa.int64() for name in _INTEGERS | integers}
+    kinds |= {"answers": answers, "numeric_image_id": pa.bool_()}
     return pa.schema([pa.field(name, kinds.get(name, pa.string())) for name in names])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from vqadata.inputs import ledger_names
 from vqadata.json_blocks import JsonBlocks
 from vqadata.layouts.vqa_join import join
-from vqadata.layouts.vqa_reading import Files, Mapping
-from vqadata.ledger import Ledger
-from vqadata.steps import Source
+from vqadata.layouts.vqa_pairs import is_annotations, is_questions, recognised_pairs
+from vqadata.layouts.vqa_reading import Earlier, Files, Mapping
+from vqadata.look import FileLook, Look
+from vqadata.steps import Recognition, Source, Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,9 +32,14 @@ class VqaSource(Source):
 
     grouped: ClassVar[bool] = True
 
-    questions: Path = Field(description="Questions file, plain or gzip.")
-    annotations: Path | None = Field(
-        None, description="Annotations file, plain or gzip; leave it out for test splits."
+    questions: list[Path] = Field(
+        description="Questions file, plain or gzip; several splits: give it several times.",
+        min_length=1,
+    )
+    annotations: list[Path] = Field(
+        default_factory=list,
+        description="Annotations file, plain or gzip; several: in the order of the questions. "
+        "Splits without one, such as test, come last.",
     )
     subset: str | None = Field(
         None,
@@ -45,6 +52,31 @@ class VqaSource(Source):
         "by default the COCO name.",
     )
 
+    @classmethod
+    def recognise(cls, look: Look) -> Recognition:
+        """Tell questions files, and the annotations file that goes with each."""
+        asked = [file for file in look.files if is_questions(file) and cls.fits(file, look)]
+        if not asked:
+            return Recognition()
+        return recognised_pairs(asked, [file for file in look.files if is_annotations(file)])
+
+    @classmethod
+    def fits(cls, questions: FileLook, look: Look) -> bool:  # noqa: ARG003 - for those that differ
+        """Whether a file in the common layout is of this data set."""
+        return True
+
+    @field_validator("questions", "annotations", mode="before")
+    @classmethod
+    def _several(cls, files: Any) -> Any:
+        """From Python one path may stand for a list of one, and nothing for an empty list."""
+        return [files] if isinstance(files, str | Path) else [] if files is None else files
+
+    @model_validator(mode="after")
+    def _in_pairs(self) -> Self:
+        if len(self.annotations) > len(self.questions):
+            raise ValueError("no more annotations files than questions files")
+        return self
+
     @field_validator("image_name")
     @classmethod
     def _is_template(cls, template: str | None) -> str | None:
@@ -56,32 +88,37 @@ class VqaSource(Source):
         return template
 
     def input_files(self) -> list[Path]:
-        """The questions, and the annotations if there are any."""
-        return [self.questions] + ([self.annotations] if self.annotations else [])
+        """The questions, and the annotations if there are any, pair by pair."""
+        pairs = zip_longest(self.questions, self.annotations)
+        return [file for pair in pairs for file in pair if file is not None]
 
-    def batches(self, ledger: Ledger, scratch: Path) -> Iterator[pa.RecordBatch]:
-        """Join the two files; see :class:`~vqadata.steps.Source`."""
-        files = self._files()
+    def batches(self, work: Workspace) -> Iterator[pa.RecordBatch]:
+        """Join the two files of each pair; see :class:`~vqadata.steps.Source`."""
+        earlier = Earlier()
+        for asked, answered in zip_longest(self.questions, self.annotations):
+            files = self._files(asked, answered)
+            yield from join(files, self._mapping(files), work.ledger, work.scratch, earlier)
+
+    def _mapping(self, files: Files) -> Mapping:
         subset = self.subset or ""
         if not subset and self.image_name is None:
             subset = str(files.questions.read_header("data_subtype") or "")
-        mapping = Mapping(
+        return Mapping(
             source=self.step_name(),
             drop_unanswered=self.unanswered == "drop",
             split=self.split,
             licence=self.licence,
             image_paths=lambda ids: picture_names(ids, subset, self.image_name),
         )
-        yield from join(files, mapping, ledger, scratch)
 
-    def _files(self) -> Files:
+    def _files(self, questions: Path, annotations: Path | None) -> Files:
         names = ledger_names(self.input_files())
         keep_whole = self.keep_whole_records
-        questions = JsonBlocks(self.questions, "questions", keep_whole)
-        if self.annotations is None:
-            return Files(questions, names[self.questions], None, "")
-        annotations = JsonBlocks(self.annotations, "annotations", keep_whole)
-        return Files(questions, names[self.questions], annotations, names[self.annotations])
+        asked = JsonBlocks(questions, "questions", keep_whole)
+        if annotations is None:
+            return Files(asked, names[questions], None, "")
+        answered = JsonBlocks(annotations, "annotations", keep_whole)
+        return Files(asked, names[questions], answered, names[annotations])
 
 
 def picture_names(ids: pa.Array, subset: str, template: str | None) -> pa.Array:

@@ -1,66 +1,34 @@
-"""The life of an output folder: written in a hidden subfolder, then moved out, the manifest last.
-
-At every moment the folder either has no manifest, and then nobody reads it, or it is complete. A
-data set that is being replaced stays as it is until the new one is whole.
-"""
+"""The folder of shards: finished by its manifest, which names and counts all that lies in it."""
 
 from __future__ import annotations
 
-import logging
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from vqadata.digests import file_digest
 from vqadata.errors import VqaDataError
 from vqadata.ledger import Ledger
+from vqadata.output_folder import FolderKind, staged_folder
 from vqadata.shards.manifest import (
     FORMAT_VERSION,
     LEDGER,
     MANIFEST,
-    UNFINISHED,
     InputEntry,
     LedgerFile,
     Manifest,
     ShardEntry,
     StepEntry,
-    sync_folder,
     write_manifest,
 )
 
-log = logging.getLogger(__name__)
 
-
-@contextmanager
-def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """Prepare ``folder``, give the subfolder to write in, and take it away in the end.
-
-    Args:
-        folder: The output folder. What an unfinished run left in it is removed, and said.
-        overwrite: Replace a finished folder.
+def new_folder(folder: Path, overwrite: bool) -> AbstractContextManager[Path]:
+    """Prepare ``folder`` for shards; see :func:`vqadata.output_folder.staged_folder`.
 
     Raises:
         VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files.
     """
-    existed = folder.exists()
-    _check_free(folder, overwrite)
-    staging = folder / UNFINISHED
-    if staging.exists():
-        log.warning("%s: found an unfinished run; removing it and starting clean", folder)
-        if not (folder / MANIFEST).exists():
-            _remove_ours(folder)
-        shutil.rmtree(staging)
-    staging.mkdir(parents=True)
-    try:
-        yield staging
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not existed:
-            folder.rmdir()
-        raise
-    staging.rmdir()
-    sync_folder(folder)
+    return staged_folder(folder, overwrite, SHARD_FOLDER)
 
 
 def finish(
@@ -114,27 +82,11 @@ def _unbalanced(folder: Path, manifest: Manifest) -> VqaDataError:
     )
 
 
-def _check_free(folder: Path, overwrite: bool) -> None:
-    """See to it that the folder may be written."""
-    if not folder.exists():
-        return
-    where = str(folder)
-    if not folder.is_dir():
-        raise VqaDataError(where, "a file", "a folder to write", "Choose another output.")
-    if (folder / MANIFEST).exists():
-        if not overwrite:
-            raise VqaDataError(
-                where, "a finished data set", "an empty folder",
-                "Add --overwrite to replace it, or choose another output.",
-            )  # fmt: skip
-    elif any(folder.iterdir()) and not (folder / UNFINISHED).exists():
-        raise VqaDataError(
-            where, "files that are no data set", "an empty folder", "Choose another output."
-        )
-
-
 def _remove_ours(folder: Path) -> None:
     """Remove a former data set; the manifest first, so that nobody reads the rest."""
     names = [MANIFEST, f"{MANIFEST}.partial", LEDGER]
     for path in [*(folder / name for name in names), *sorted(folder.glob("*.arrow"))]:
         path.unlink(missing_ok=True)
+
+
+SHARD_FOLDER = FolderKind(MANIFEST, "data set", _remove_ours)

@@ -1,25 +1,24 @@
 """The manifest: what a finished folder promises. It is written last; readers trust nothing else.
 
 A folder without ``manifest.json`` is not a data set, whatever else lies in it. While a folder is
-being written it carries :data:`UNFINISHED`; the next run recognises it and starts clean.
+being written it carries :data:`~vqadata.output_folder.UNFINISHED`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vqadata.errors import ShardError
+from vqadata.output_folder import UNFINISHED, write_durably
 
 MANIFEST = "manifest.json"
 LEDGER = "ledger.parquet"
-UNFINISHED = ".unfinished"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the folder's layout. A reader refuses every other one and names both."""
 
 
@@ -49,19 +48,38 @@ class ShardEntry(_Part):
     batches: list[BatchEntry] = Field(description="The record batches in file order.")
 
 
+class InputForm(_Part):
+    """What a file said beside its records, and how it wrote them, so that it can be written again.
+
+    Where a record is not written like the first one, its ``extra`` holds it as it was written.
+    """
+
+    key: str = Field(description="Top-level key of the list of records; empty for a bare list.")
+    header: dict[str, Any] = Field(description="The other top-level members, as they stood there.")
+    omitted: list[str] = Field(description="Top-level members that were too long to be kept.")
+    members: list[str] = Field(description="Names of the members that its records have.")
+    types: dict[str, str] = Field(
+        description="JSON types of the members that can be written in more than one way, in the "
+        "first record: question_id, image_id, answers[], answers[].answer_id."
+    )
+
+
 class InputEntry(_Part):
     """One file that the first step read."""
 
     file: str = Field(description="Name by which origin and ledger refer to it.")
     bytes: int = Field(description="File size.")
     sha256: str = Field(description="sha256 of the file as it lies on disk.")
+    form: InputForm | None = Field(
+        None, description="How the file was written, where the source keeps that."
+    )
 
 
 class StepEntry(_Part):
     """One step of the data set's history."""
 
-    step: str = Field(description="convert or clean.")
-    name: str = Field(description="Source, or cleaners, as on the command line.")
+    step: str = Field(description="convert, clean or split.")
+    name: str = Field(description="Source or cleaner, as on the command line; for split, by what.")
     options: dict[str, Any] = Field(description="Every option with its value, defaults included.")
     versions: dict[str, str] = Field(description="Versions of the packages that did the work.")
     parent: str | None = Field(None, description="Digest of the manifest that the step read.")
@@ -71,10 +89,13 @@ class BalanceEntry(_Part):
     """The account of one input file: seen = kept + dropped + quarantined."""
 
     file: str = Field(description="Input file.")
-    seen: int = Field(description="Records in the file.")
-    kept: int = Field(description="Records that are in the shards.")
-    dropped: dict[str, int] = Field(description="Dropped records by reason.")
-    quarantined: dict[str, int] = Field(description="Quarantined records by reason.")
+    records: int = Field(description="Records in the file.")
+    seen: int = Field(
+        description="Rows in the file: a record that holds several questions counts as many."
+    )
+    kept: int = Field(description="Rows that are in the shards.")
+    dropped: dict[str, int] = Field(description="Dropped rows by reason.")
+    quarantined: dict[str, int] = Field(description="Quarantined rows by reason.")
 
     @property
     def adds_up(self) -> bool:
@@ -128,17 +149,11 @@ class Manifest(_Part):
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest atomically: a temporary file, fsync, rename, fsync of the folder."""
+    """Write the manifest atomically, with its digest."""
     document = manifest.model_dump(mode="json")
     document["digest"] = manifest_digest(document)
     text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True)
-    partial = folder / f"{MANIFEST}.partial"
-    with partial.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / MANIFEST)
-    sync_folder(folder)
+    write_durably(folder / MANIFEST, text + "\n")
 
 
 def manifest_digest(document: dict[str, Any]) -> str:
@@ -146,15 +161,6 @@ def manifest_digest(document: dict[str, Any]) -> str:
     members = {key: value for key, value in document.items() if key != "digest"}
     text = json.dumps(members, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in ``folder`` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, str]:

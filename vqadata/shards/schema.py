@@ -7,16 +7,19 @@ of pictures, that its questions ask about; all its questions have the same split
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.images.header import Header
 from vqadata.record import record_fields
+from vqadata.shards.features import features_metadata, image_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from vqadata.spill import Numbers
 
 
 class Picture(NamedTuple):
@@ -30,8 +33,11 @@ class Picture(NamedTuple):
     """xxh3-128 of the bytes, hexadecimal."""
     header: Header | None
     """``None`` where the header cannot be read."""
+    rule: str | None = None
+    """How the file was found: a :data:`~vqadata.images.resolve.Rule`."""
 
 
+@cache
 def shard_schema() -> pa.Schema:
     """The schema of every shard.
 
@@ -48,17 +54,15 @@ def shard_schema() -> pa.Schema:
             pa.field("height", pa.int32()),
             pa.field("format", pa.string()),
             pa.field("mode", pa.string()),
+            pa.field("rule", pa.string()),
         ]
     )
-    image = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
-    return pa.schema(
-        [
-            pa.field("images", pa.list_(image)),
-            pa.field("image_facts", pa.list_(facts)),
-            pa.field("questions", pa.list_(pa.struct(record_fields()))),
-        ],
-        metadata={"huggingface": json.dumps({"info": {"features": _datasets_features()}})},
-    )
+    fields = [
+        pa.field("images", pa.list_(image_type())),
+        pa.field("image_facts", pa.list_(facts)),
+        pa.field("questions", pa.list_(pa.struct(record_fields()))),
+    ]
+    return pa.schema(fields, metadata=features_metadata(fields))
 
 
 def picture_rows(
@@ -82,6 +86,54 @@ def picture_rows(
         pa.ListArray.from_arrays(ends, _structs(flat, _facts, schema.field("image_facts").type)),
         pa.ListArray.from_arrays(offsets, questions).cast(schema.field("questions").type),
     ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def rows_with(batch: pa.RecordBatch, questions: pa.StructArray, rows: Numbers) -> pa.RecordBatch:
+    """The picture rows of a batch with other questions; a row without questions is left out.
+
+    Args:
+        batch: Picture rows.
+        questions: Their new questions, one after the other.
+        rows: Row of each question in the batch, ascending.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    counts = np.bincount(rows, minlength=batch.num_rows)
+    ends = pa.array(np.concatenate([[0], np.cumsum(counts[counts > 0])]), pa.int32())
+    asked = pa.array(counts > 0)
+    schema = shard_schema()
+    nested = pa.ListArray.from_arrays(ends, questions).cast(schema.field("questions").type)
+    others = [batch.column(name).filter(asked) for name in ("images", "image_facts")]
+    return pa.RecordBatch.from_arrays([*others, nested], schema=schema)
+
+
+def bare_rows(
+    names: pa.StringArray, offsets: pa.Int32Array, questions: pa.StructArray
+) -> pa.RecordBatch:
+    """Put questions together whose pictures are missing: :func:`picture_rows` of names alone.
+
+    Args:
+        names: The one picture of each row.
+        offsets: Where the questions of each row begin, and where the last ones end.
+        questions: The questions of all rows, one after the other.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    schema, count = shard_schema(), len(names)
+    ends = pa.array(np.arange(count + 1), pa.int32())
+    columns = []
+    for name in ("images", "image_facts"):
+        kind = schema.field(name).type
+        fields = list(kind.value_type.fields)
+        parts = [names if field.name == "path" else pa.nulls(count, field.type) for field in fields]
+        pictures = pa.StructArray.from_arrays(parts, fields=fields)
+        columns.append(pa.ListArray.from_arrays(ends, pictures, type=kind))
+    columns.append(
+        pa.ListArray.from_arrays(offsets, questions).cast(schema.field("questions").type)
+    )
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
@@ -110,39 +162,4 @@ def picture_bytes(batch: pa.RecordBatch) -> int:
 
 def _facts(picture: Picture) -> tuple[object, ...]:
     size = None if picture.data is None else len(picture.data)
-    return (picture.digest, size, *(picture.header or (None,) * 4))
-
-
-def _datasets_features() -> dict[str, object]:
-    """The features of ``datasets`` for this schema, in the form its files carry."""
-
-    def value(kind: str) -> dict[str, object]:
-        return {"dtype": kind, "_type": "Value"}
-
-    def many(feature: object) -> dict[str, object]:
-        return {"feature": feature, "_type": "List"}
-
-    texts = dict.fromkeys(("digest", "format", "mode"), value("string"))
-    facts = {"digest": texts["digest"], "bytes": value("int64"), "width": value("int32")}
-    facts |= {"height": value("int32"), "format": texts["format"], "mode": texts["mode"]}
-    return {
-        "images": many({"_type": "Image"}),
-        "image_facts": many(facts),
-        "questions": many({field.name: _feature(field.type) for field in record_fields()}),
-    }
-
-
-def _feature(kind: pa.DataType) -> object:
-    import pyarrow as pa
-
-    if pa.types.is_list(kind):
-        return {"feature": _feature(kind.value_type), "_type": "List"}
-    if pa.types.is_struct(kind):
-        return {field.name: _feature(field.type) for field in kind.fields}
-    names = {
-        pa.string(): "string",
-        pa.int64(): "int64",
-        pa.float64(): "float64",
-        pa.bool_(): "bool",
-    }
-    return {"dtype": names[kind], "_type": "Value"}
+    return (picture.digest, size, *(picture.header or (None,) * 4), picture.rule)

@@ -14,7 +14,11 @@ from vqadata.shards.reader import Shards, open_shards
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from vqadata.spill import Numbers
+
 SHOWN_INDEXES = 5
+
+_PLACE = ("file", "index", "part", "parts", "answers_file", "answers_index")
 
 
 class Verification(NamedTuple):
@@ -28,18 +32,30 @@ class Verification(NamedTuple):
     """What does not hold, a line each; empty if all is well."""
 
 
-class _Places(NamedTuple):
-    """Record numbers by input file, as they were found in one kind of place."""
+class _Rows(NamedTuple):
+    """Places of rows in one input file, as arrays of one length."""
 
-    kept: dict[str, list[int]]
-    noted: dict[str, list[int]]
+    record: Numbers
+    """Number of the record."""
+    part: Numbers
+    """Number of the row in its record."""
+    parts: Numbers
+    """Rows that the record holds."""
+
+
+class _Places(NamedTuple):
+    """Where rows were found, by input file."""
+
+    kept: dict[str, list[_Rows]]
+    noted: dict[str, list[_Rows]]
 
 
 def verify(folder: Path | str) -> Verification:
     """Check a folder against its manifest, and the account of every source row.
 
-    The proof: for each input file, the numbers of the records in the shards and of those in the
-    ledger (dropped or quarantined) name each of ``0 .. seen-1`` exactly once.
+    The proof: for each input file, the places of the rows in the shards and of those in the ledger
+    (dropped or quarantined) name each record of ``0 .. records-1``, and of a record that holds
+    several questions each one, exactly once.
 
     Raises:
         ShardError: There is no manifest, or it is damaged or of another version.
@@ -52,10 +68,10 @@ def verify(folder: Path | str) -> Verification:
         places, entries = _places(shards)
         problems += _row_problems(manifest, places)
         problems += _balance_problems(manifest, places, entries)
-        records, files = sum(b.seen for b in manifest.balance), len(manifest.balance)
+        rows, files = sum(b.seen for b in manifest.balance), len(manifest.balance)
         checked += [
             f"{manifest.questions:,} questions, {manifest.pictures:,} pictures: batch digests",
-            f"{records:,} records of {files} input files: each in exactly one place",
+            f"{rows:,} rows of {files} input files: each in exactly one place",
         ]
     return Verification(shards.digest, checked, problems)
 
@@ -79,45 +95,75 @@ def _file_problems(shards: Shards) -> list[str]:
 
 
 def _places(shards: Shards) -> tuple[_Places, list[LedgerEntry]]:
+    import pyarrow as pa
+
     places = _Places(defaultdict(list), defaultdict(list))
     for batch in shards.batches():
-        _collect(batch, places.kept)
+        _collect(batch.column("questions").flatten().field("origin"), places.kept)
     entries = list(read_ledger(shards.folder / shards.manifest.ledger.file))
-    for entry in entries:
-        if entry.action != "flagged":
-            places.noted[entry.file].append(entry.index)
-            if entry.answers_file is not None and entry.answers_index is not None:
-                places.noted[entry.answers_file].append(entry.answers_index)
+    gone = [entry.model_dump(include=set(_PLACE)) for entry in entries if entry.action != "flagged"]
+    kind = pa.struct([(name, pa.string() if "file" in name else pa.int64()) for name in _PLACE])
+    _collect(pa.array(gone, kind), places.noted)
     return places, entries
 
 
-def _collect(batch: pa.RecordBatch, kept: dict[str, list[int]]) -> None:
-    """Gather the origins of a batch's questions, by input file."""
+def _collect(origins: pa.StructArray, places: dict[str, list[_Rows]]) -> None:
+    """Gather the places of some rows, by input file."""
+    import numpy as np
     import pyarrow.compute as pc
 
-    origin = pc.struct_field(pc.list_flatten(batch.column("questions")), "origin")
-    for file, index in (("file", "index"), ("answers_file", "answers_index")):
-        files = pc.struct_field(origin, file).to_pylist()
-        for name, number in zip(files, pc.struct_field(origin, index).to_pylist(), strict=True):
-            if name is not None:
-                kept[name].append(number)
+    part = pc.fill_null(origins.field("part"), 0).to_numpy()
+    parts = pc.fill_null(origins.field("parts"), 1).to_numpy()
+    for index, file in (("index", "file"), ("answers_index", "answers_file")):
+        coded = origins.field(file).dictionary_encode()
+        numbers = pc.fill_null(origins.field(index), -1).to_numpy()
+        codes = pc.fill_null(coded.indices, -1).to_numpy()
+        own = (part, parts) if file == "file" else (np.zeros_like(part), np.ones_like(parts))
+        for code, name in enumerate(coded.dictionary.to_pylist()):
+            here = codes == code
+            places[name].append(_Rows(numbers[here], own[0][here], own[1][here]))
 
 
 def _row_problems(manifest: Manifest, places: _Places) -> list[str]:
     problems = []
     for entry in manifest.balance:
-        found = sorted(places.kept.get(entry.file, []) + places.noted.get(entry.file, []))
-        if found == list(range(entry.seen)):
-            continue
-        counts = Counter(found)
-        lost = [i for i in range(entry.seen) if i not in counts]
-        twice = [i for i, n in counts.items() if n > 1]
-        beyond = [i for i in counts if not 0 <= i < entry.seen]
-        for what, indexes in (("lost", lost), ("in two places", twice), ("never seen", beyond)):
-            if indexes:
-                shown = ", ".join(map(str, indexes[:SHOWN_INDEXES]))
-                problems.append(f"{entry.file}: {len(indexes)} records {what}, first {shown}")
+        found = _joined(places.kept.get(entry.file, []) + places.noted.get(entry.file, []))
+        outcomes = _misplaced(found, entry.records)
+        for what, indexes in outcomes.items():
+            if len(indexes):
+                shown = ", ".join(map(str, indexes[:SHOWN_INDEXES].tolist()))
+                records = f"{len(indexes)} record{'' if len(indexes) == 1 else 's'}"
+                problems.append(f"{entry.file}: {records} {what}, first {shown}")
+        if not any(map(len, outcomes.values())) and len(found.record) != entry.seen:
+            problems.append(f"{entry.file}: {len(found.record)} rows found, {entry.seen} seen")
     return problems
+
+
+def _misplaced(rows: _Rows, records: int) -> dict[str, Numbers]:
+    """Numbers of the records of which not each row is in exactly one place."""
+    import numpy as np
+
+    order = np.lexsort((rows.part, rows.record))
+    index, part, parts = (column[order] for column in rows)
+    numbers, starts, counts = np.unique(index, return_index=True, return_counts=True)
+    place = np.arange(len(index)) - np.repeat(starts, counts)
+    repeated = (index[1:] == index[:-1]) & (part[1:] == part[:-1])
+    wrong = (part != place) | (parts != np.repeat(counts, counts))
+    known = (numbers >= 0) & (numbers < records)
+    twice = np.unique(index[1:][repeated])
+    return {
+        "lost": np.setdiff1d(np.arange(records), numbers),
+        "in two places": twice,
+        "not complete": np.setdiff1d(np.unique(index[wrong]), twice),
+        "never seen": numbers[~known],
+    }
+
+
+def _joined(rows: list[_Rows]) -> _Rows:
+    import numpy as np
+
+    columns = zip(*rows, strict=True) if rows else [[]] * 3
+    return _Rows(*(np.concatenate([np.empty(0, np.int64), *column]) for column in columns))
 
 
 def _balance_problems(manifest: Manifest, places: _Places, entries: list[LedgerEntry]) -> list[str]:
@@ -136,8 +182,9 @@ def _recount(entry: BalanceEntry, places: _Places, entries: list[LedgerEntry]) -
             reasons[noted.action][noted.reason] += 1
     return BalanceEntry(
         file=entry.file,
+        records=entry.records,
         seen=entry.seen,
-        kept=len(places.kept.get(entry.file, [])),
+        kept=len(_joined(places.kept.get(entry.file, [])).record),
         dropped=dict(sorted(reasons["dropped"].items())),
         quarantined=dict(sorted(reasons["quarantined"].items())),
     )

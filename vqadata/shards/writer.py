@@ -6,12 +6,11 @@ machine, no order of a hash table.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from vqadata.digests import bytes_digest, file_digest
+from vqadata.digests import HashingFile
 from vqadata.shards.manifest import BatchEntry, ShardEntry
 from vqadata.shards.schema import picture_bytes, shard_schema
 
@@ -100,53 +99,42 @@ class _OpenShard:
         self.bytes = 0
         self._path, self._split = path, split
         self._partial = path.with_name(path.name + ".partial")
-        self._file = self._partial.open("wb")
+        self._file = HashingFile(self._partial)
         self._sink = pa.PythonFile(self._file, mode="w")
         self._schema = shard_schema()
         self._writer = pa.ipc.new_file(self._sink, self._schema)
-        self._ranges: list[tuple[int, int, int, int]] = []
+        self._batches: list[BatchEntry] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
         import pyarrow.compute as pc
 
-        start = self._file.tell()
+        self._file.part_digest()  # of what stands before
+        start = self._file.size
         self._writer.write_batch(batch)
-        size = self._file.tell() - start
-        questions = pc.sum(pc.list_value_length(batch.column("questions"))).as_py()
-        self._ranges.append((start, size, batch.num_rows, questions))
+        entry = BatchEntry(
+            offset=start,
+            length=self._file.size - start,
+            xxh3=self._file.part_digest(),
+            pictures=batch.num_rows,
+            questions=pc.sum(pc.list_value_length(batch.column("questions"))).as_py(),
+        )
+        self._batches.append(entry)
         self.bytes += picture_bytes(batch)
 
     def finish(self) -> ShardEntry:
         self._writer.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._file.sync()
         self._file.close()
-        entry = self._entry()
         self._partial.replace(self._path)
-        return entry
+        return ShardEntry(
+            file=self._path.name,
+            bytes=self._file.size,
+            sha256=self._file.digest(),
+            split=self._split,
+            pictures=sum(batch.pictures for batch in self._batches),
+            questions=sum(batch.questions for batch in self._batches),
+            batches=self._batches,
+        )
 
     def abandon(self) -> None:
         self._file.close()
-
-    def _entry(self) -> ShardEntry:
-        """Describe the finished file; the digests are taken from what is on disk."""
-        batches = []
-        with self._partial.open("rb") as file:
-            for offset, length, pictures, questions in self._ranges:
-                file.seek(offset)
-                digest = bytes_digest(file.read(length))
-                batches.append(
-                    BatchEntry(
-                        offset=offset, length=length, xxh3=digest,
-                        pictures=pictures, questions=questions,
-                    )
-                )  # fmt: skip
-        return ShardEntry(
-            file=self._path.name,
-            bytes=self._partial.stat().st_size,
-            sha256=file_digest(self._partial),
-            split=self._split,
-            pictures=sum(batch.pictures for batch in batches),
-            questions=sum(batch.questions for batch in batches),
-            batches=batches,
-        )

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from vqadata.layouts.vqa_pairs import says_ok_vqa
 from vqadata.layouts.vqa_source import VqaSource
+from vqadata.look import FileLook, Look
 
 
 class CocoVqa(VqaSource):
@@ -28,3 +30,8 @@ class CocoVqa(VqaSource):
         "vqadata convert coco-vqa --questions q.json --annotations a.json --image-root train2014 "
         "-o shards"
     )
+
+    @classmethod
+    def fits(cls, questions: FileLook, look: Look) -> bool:  # noqa: ARG003
+        """Whether it is not OK-VQA, which shares the layout."""
+        return not says_ok_vqa(look)

@@ -17,36 +17,35 @@ One raw record, and a map for it::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from vqadata.errors import OptionError
-from vqadata.inputs import ledger_names
+from vqadata.json_scan import RawRecord
 from vqadata.layouts.field_map import FieldMap, check_map, load_map
-from vqadata.layouts.mapped import Rules, map_rows
-from vqadata.layouts.table import read_table
-from vqadata.ledger import Ledger
-from vqadata.record import to_batches
-from vqadata.steps import Source
+from vqadata.layouts.mapped import check_paths, question_columns, survey_table, unmapped
+from vqadata.layouts.mapped_value import MappedRow
+from vqadata.layouts.row_reading import Lost
+from vqadata.layouts.row_source import RowSource
+from vqadata.layouts.rows import image_columns
+from vqadata.layouts.table import Table, read_table
+from vqadata.layouts.typed import BadRecord, extra_json
+from vqadata.record import Row
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_SUFFIXES = frozenset(".gz .gzip .json .jsonl .ndjson .csv .tsv .tab .txt".split())  # noqa: SIM905
+OWN = ("question_id", "split", "licence")
+"""Names of a map whose columns are filled in where the map finds nothing."""
 
 
-class Custom(Source):
-    """A JSON, JSON-lines, CSV or TSV file of your own, read through a field map."""
+class Custom(RowSource):
+    """JSON, JSON-lines, CSV or TSV files of your own, read through a field map."""
 
     example: ClassVar[str] = "vqadata convert custom data.jsonl --map map.yaml -o shards"
+    suffixes: ClassVar[tuple[str, ...]] = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab")
 
-    data: Path = Field(
-        description="File of records: JSON, JSON lines, CSV or TSV, plain or gzip.",
-        json_schema_extra={"argument": True, "metavar": "FILE"},
-    )
     map: Path | None = Field(
         None,
         description="Field map, a YAML file. vqadata map suggest FILE proposes one.",
@@ -71,24 +70,40 @@ class Custom(Source):
         json_schema_extra={"metavar": "PATH"},
     )
 
-    def input_files(self) -> list[Path]:
-        """The file, and the map if there is one."""
-        return [self.data] + ([self.map] if self.map else [])
+    def side_files(self) -> list[Path]:
+        """The map, if there is one."""
+        return [self.map] if self.map else []
 
-    def batches(self, ledger: Ledger, scratch: Path) -> Iterator[pa.RecordBatch]:
-        """Map the records one by one; see :class:`~vqadata.steps.Source`."""
-        field_map = self._field_map()
-        table = read_table(self.data, self.records, self.keep_whole_records)
-        rules = Rules(
-            source=self.step_name(),
-            file=ledger_names(self.input_files())[self.data],
-            stem=_stem(self.data),
-            drop_unanswered=self.unanswered == "drop",
-            split=self.split,
-            licence=self.licence,
-        )
-        yield from to_batches(map_rows(table, field_map, rules, ledger))
+    def open(self, file: Path) -> Table:
+        """Open one file, and see to it that it has the fields that the map names."""
+        field_map = self._field_map
+        table = read_table(file, self.records, self.keep_whole_records)
+        check_paths(survey_table(table, field_map), field_map, file.name)
+        return table
 
+    def rows(
+        self, record: RawRecord, members: dict[str, Any], table: Table
+    ) -> Sequence[Row | Lost]:
+        """One question a record; see :class:`~vqadata.layouts.row_source.RowSource`."""
+        row = MappedRow(record, members, self._used)
+        own = {name: row.text(name) for name in OWN}
+        return [
+            {
+                **{name: text for name, text in own.items() if text is not None},
+                **image_columns(row.images()),
+                **question_columns(row),
+                "extra": extra_json(unmapped(members, self._used)),
+            }
+        ]
+
+    def identity(self, record: RawRecord, members: dict[str, Any]) -> str | None:
+        """What the map calls the id."""
+        try:
+            return MappedRow(record, members, self._used).text("question_id")
+        except BadRecord:
+            return None
+
+    @cached_property
     def _field_map(self) -> FieldMap:
         field_map = load_map(self.map, self.field, self.constant)
         check_map(field_map, str(self.map or "field map"))
@@ -97,10 +112,8 @@ class Custom(Source):
             raise OptionError("--answer-policy", "given, but the map names no answer", expected)
         return field_map
 
-
-def _stem(path: Path) -> str:
-    """The file's name without its known suffixes."""
-    name = Path(path.name)
-    while name.suffix.lower() in _SUFFIXES:
-        name = name.with_suffix("")
-    return name.name
+    @cached_property
+    def _used(self) -> FieldMap:
+        """The map without the names that an option gives: their fields stay in ``extra``."""
+        given = {"split": self.split, "licence": self.licence}
+        return {name: each for name, each in self._field_map.items() if given.get(name) is None}

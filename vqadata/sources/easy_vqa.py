@@ -12,30 +12,24 @@ One raw question: text, answer, picture id::
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from pydantic import Field
 
 from vqadata.errors import MissingExtraError
-from vqadata.inputs import ledger_names
-from vqadata.json_records import read_records
 from vqadata.json_scan import RawRecord
-from vqadata.layouts.typed import BadRecord, decode_array
-from vqadata.ledger import Ledger, Rejection
-from vqadata.record import Answer, Origin, Record, to_batches
-from vqadata.steps import Source
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-NO_ANSWER = Rejection("question-without-answers", "[1]", "an empty answer", "an answer")
+from vqadata.layouts.row_reading import Lost
+from vqadata.layouts.row_source import RowSource
+from vqadata.layouts.rows import answer_columns
+from vqadata.layouts.table import Table, read_table
+from vqadata.layouts.typed import decode_array
+from vqadata.record import Row
 
 
-class Row(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+class Raw(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     """One raw question."""
 
     question: str
@@ -43,66 +37,56 @@ class Row(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     image_id: int
 
 
-class EasyVqa(Source):
+class EasyVqa(RowSource):
     """easy-VQA, from the Python package easy-vqa or a folder in its layout."""
 
     example: ClassVar[str] = "vqadata convert easy-vqa -o shards"
 
-    data: Path | None = Field(
-        None, description="Folder with train and test; by default the one of the package easy-vqa."
+    data: list[Path] = Field(
+        default_factory=list,
+        description="Folder with train and test; by default the one of the package easy-vqa.",
+        json_schema_extra={"metavar": "DIR"},
     )
     part: Literal["all", "train", "test"] = Field("all", description="Which splits to read.")
 
-    def input_files(self) -> list[Path]:
+    def data_files(self) -> list[Path]:
         """The question files of the chosen splits."""
         parts = ("train", "test") if self.part == "all" else (self.part,)
-        return [self._folder() / part / "questions.json" for part in parts]
+        return [folder / part / "questions.json" for folder in self._folders() for part in parts]
 
     def picture_roots(self) -> list[Path]:
-        """The data folder: picture names begin with the split."""
-        return self.image_root or [self._folder()]
+        """The data folders: picture names begin with the split."""
+        return self.image_root or self._folders()
 
-    def batches(self, ledger: Ledger, scratch: Path) -> Iterator[pa.RecordBatch]:
-        """Read the splits one after the other; see :class:`~vqadata.steps.Source`."""
-        yield from to_batches(self._records(ledger))
+    def open(self, file: Path) -> Table:
+        """Open the questions of one split, each of which is a list."""
+        return read_table(file, None, self.keep_whole_records, decode=_members)
 
-    def _records(self, ledger: Ledger) -> Iterator[Record]:
-        for file, name in ledger_names(self.input_files()).items():
-            cut = read_records(file, (), self.keep_whole_records)
-            ledger.see(name, len(cut.records))
-            if cut.broken is not None:
-                end = Origin(source=self.step_name(), file=name, index=len(cut.records))
-                ledger.note_break(end, *cut.broken)
-            for raw in cut.records:
-                origin = Origin(source=self.step_name(), file=name, index=raw.number)
-                try:
-                    record = self._record(file.parent.name, raw, origin)
-                except BadRecord as bad:
-                    ledger.note("quarantined", bad.why, origin, raw=raw.raw)
-                    continue
-                if record.given_answer or self.unanswered == "keep":
-                    yield record
-                else:
-                    ledger.note("dropped", NO_ANSWER, origin, record.question_id, raw.raw)
+    def rows(
+        self, record: RawRecord, members: dict[str, Any], table: Table
+    ) -> Sequence[Row | Lost]:
+        """One question a record; see :class:`~vqadata.layouts.row_source.RowSource`."""
+        part, picture = table.path.parent.name, members["image_id"]
+        return [
+            {
+                "question_id": f"{part}-{record.number}",
+                "image_path": f"{part}/images/{picture}.png",
+                "text": members["question"],
+                **answer_columns(record, "[1]", members["answer"]),
+                "image_id": f"{part}-{picture}",
+                "split": part,
+                "licence": "MIT",
+            }
+        ]
 
-    def _record(self, part: str, raw: RawRecord, origin: Origin) -> Record:
-        row = decode_array(raw, Row)
-        return Record(
-            question_id=f"{part}-{raw.number}",
-            image_path=f"{part}/images/{row.image_id}.png",
-            text=row.question,
-            given_answer=row.answer or None,
-            answers=[Answer(answer=row.answer)] if row.answer else [],
-            image_id=f"{part}-{row.image_id}",
-            split=self.split or part,
-            licence=self.licence or "MIT",
-            origin=origin,
-        )
-
-    def _folder(self) -> Path:
-        if self.data is not None:
+    def _folders(self) -> list[Path]:
+        if self.data:
             return self.data
         package = importlib.util.find_spec("easy_vqa")
         if package is None or not package.submodule_search_locations:
             raise MissingExtraError("easy-vqa", "demo", "easy-vqa")
-        return Path(package.submodule_search_locations[0]) / "data"
+        return [Path(package.submodule_search_locations[0]) / "data"]
+
+
+def _members(record: RawRecord) -> dict[str, Any]:
+    return msgspec.structs.asdict(decode_array(record, Raw))

@@ -24,7 +24,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from vqadata.layouts.vqa_pairs import says_ok_vqa
 from vqadata.layouts.vqa_source import VqaSource
+from vqadata.look import FileLook, Look
 
 
 class OkVqa(VqaSource):
@@ -34,3 +36,8 @@ class OkVqa(VqaSource):
         "vqadata convert ok-vqa --questions OpenEnded_mscoco_val2014_questions.json "
         "--annotations mscoco_val2014_annotations.json --image-root val2014 -o shards"
     )
+
+    @classmethod
+    def fits(cls, questions: FileLook, look: Look) -> bool:  # noqa: ARG003
+        """Whether it is OK-VQA by what the files say."""
+        return says_ok_vqa(look)

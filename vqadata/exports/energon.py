@@ -1,0 +1,91 @@
+"""Megatron-Energon: WebDataset shards, indexed and described, samples of type VQASample.
+
+Format: https://nvidia.github.io/Megatron-Energon/basic/data_prep.html, as release 7 prepares it.
+The folder::
+
+    train-000000.tar, train-000000.tar.idx    samples as in WebDataset; where each begins
+    .nv-meta/.info.json                       number of samples of each tar file
+    .nv-meta/split.yaml                       which tar files are train, val and test
+    .nv-meta/dataset.yaml                     how a sample becomes a VQASample
+    .nv-meta/index.sqlite, index.uuid         where each sample and each of its members lies
+
+A split is train, val or test by its name: ``val2014`` and ``dev`` are val, ``test-dev`` is test.
+Load with: ``get_train_dataset("OUT", ...)``
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import ClassVar
+
+import yaml
+from pydantic import Field
+
+from vqadata.layouts.tar_shards import TarShard, TarShards, document_of, shown_rows
+from vqadata.outbox import CONVERSATION_TURN, SEVERAL_PICTURES, Outbox
+from vqadata.shards.reader import Shards
+from vqadata.steps import Export
+
+RELEASE = "7.4.1"
+"""The release of Megatron-Energon whose form the folder has."""
+
+_PARTS = {"test": r"test", "val": r"val|dev"}
+"""Part of a data set, and what the name of its split holds; anything else is train."""
+
+
+class Energon(Export):
+    """Megatron-Energon 7: indexed WebDataset shards with their .nv-meta folder."""
+
+    example: ClassVar[str] = "vqadata export energon shards -o energon"
+
+    shard_mb: int = Field(1000, ge=1, description="Megabytes after which a tar file is closed.")
+
+    def write(self, shards: Shards, outbox: Outbox) -> None:
+        """Write tar files and what describes them; see :class:`~vqadata.steps.Export`."""
+        files, extensions = TarShards(outbox, self.shard_mb, indexed=True), {"jpg"}
+        for row in shown_rows(shards, outbox):
+            if len(row.pictures) > 1:
+                outbox.leave_out(SEVERAL_PICTURES, row.questions)
+                continue
+            turns = [record for record in row.questions if record["dialog_id"] is not None]
+            outbox.leave_out(CONVERSATION_TURN, turns)
+            alone = [record for record in row.questions if record["dialog_id"] is None]
+            for record in alone:
+                files.add(row.split, row.pictures, document_of(record))
+            outbox.deliver(row.split, len(alone), len(alone))
+            extensions.add(row.pictures[0].extension)
+        _describe(outbox.folder / ".nv-meta", files.finish(), extensions)
+
+
+def part_of(split: str) -> str:
+    """The part of a data set that a split is.
+
+    >>> [part_of(name) for name in ("train2014", "val2014", "TextVQA_validation", "test-dev", "")]
+    ['train', 'val', 'val', 'test', 'train']
+    """
+    return next((p for p, words in _PARTS.items() if re.search(words, split.lower())), "train")
+
+
+def _describe(folder: Path, shards: list[TarShard], extensions: set[str]) -> None:
+    """Write the folder ``.nv-meta``."""
+    folder.mkdir()
+    parts: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for shard in shards:
+        parts[part_of(shard.split)].append(shard.path)
+    counts = {shard.path: shard.samples for shard in shards}
+    info = {"energon_version": RELEASE, "shard_counts": counts}
+    (folder / ".info.json").write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+    _write_yaml(folder / "split.yaml", {"split_parts": parts, "exclude": []})
+    fields = {
+        "image": ",".join(sorted(extensions)),
+        "context": "json[question]",
+        "answers": "json[answers]",
+    }
+    kind = {"__module__": "megatron.energon", "__class__": "VQASample"}
+    _write_yaml(folder / "dataset.yaml", {"sample_type": kind, "field_map": fields})
+
+
+def _write_yaml(path: Path, document: object) -> None:
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")

@@ -1,0 +1,105 @@
+"""The life of an output folder: written in a hidden subfolder, then moved out, one file last.
+
+At every moment the folder either lacks that last file (the manifest of shards, the receipt of an
+export), and then nobody takes it for finished, or it is complete. What is being replaced stays as
+it is until the new is whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from vqadata.errors import VqaDataError
+
+UNFINISHED = ".unfinished"
+"""The hidden subfolder; the next run recognises it and starts clean."""
+
+log = logging.getLogger(__name__)
+
+
+class FolderKind(NamedTuple):
+    """What an output folder is when it is finished."""
+
+    last_file: str
+    """The file that is written last."""
+    noun: str
+    """What a person calls it: ``data set``, ``export``."""
+    remove_ours: Callable[[Path], None]
+    """Removes what a former run has written into the folder, the last file first."""
+
+
+@contextmanager
+def staged_folder(folder: Path, overwrite: bool, kind: FolderKind) -> Iterator[Path]:
+    """Prepare ``folder``, give the subfolder to write in, and take it away in the end.
+
+    Args:
+        folder: The output folder. What an unfinished run left in it is removed, and said.
+        overwrite: Replace a finished folder.
+        kind: What it will be.
+
+    Raises:
+        VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files.
+    """
+    existed = folder.exists()
+    _check_free(folder, overwrite, kind)
+    staging = folder / UNFINISHED
+    if staging.exists():
+        log.warning("%s: found an unfinished run; removing it and starting clean", folder)
+        if not (folder / kind.last_file).exists():
+            kind.remove_ours(folder)
+        shutil.rmtree(staging)
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        if not existed:
+            folder.rmdir()
+        raise
+    shutil.rmtree(staging)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a file atomically: a temporary file, fsync, rename, fsync of the folder."""
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def _check_free(folder: Path, overwrite: bool, kind: FolderKind) -> None:
+    """See to it that the folder may be written."""
+    if not folder.exists():
+        return
+    where = str(folder)
+    if not folder.is_dir():
+        raise VqaDataError(where, "a file", "a folder to write", "Choose another output.")
+    if (folder / kind.last_file).exists():
+        if not overwrite:
+            raise VqaDataError(
+                where, f"a finished {kind.noun}", "an empty folder",
+                "Add --overwrite to replace it, or choose another output.",
+            )  # fmt: skip
+    elif any(folder.iterdir()) and not (folder / UNFINISHED).exists():
+        raise VqaDataError(
+            where, f"files that are no {kind.noun}", "an empty folder", "Choose another output."
+        )

@@ -1,0 +1,194 @@
+"""Parquet and Arrow files with pictures in them, as ``datasets`` and the hub keep them.
+
+Format: https://huggingface.co/docs/datasets; a repository with a card and files such as
+``data/train-00000-of-00002.parquet``, a folder of ``save_to_disk``, or single files. Licence: as
+the card says. Nothing is downloaded: fetch the repository first (``hf download``).
+
+Which column is what is told from names, types and values, as ``vqadata map suggest`` does it; where
+that is not clear the source refuses and lists the columns, and ``--field`` says it. Pictures are
+told by their type; ``image_1``, ``image_2`` ... are several of one question, marks such as
+``<image 1>`` are their places. Columns of conversations (``messages``, ``conversations``,
+``texts``) become linked turns. The split is that of a column, of the card, or of the file's name.
+
+One raw record::
+
+    {"image": {"bytes": ..., "path": "COCO_val2014_000000262148.jpg"}, "image_id": 262148,
+     "question": "Where is he looking?", "question_id": 262148000, "answers":
+     [{"answer": "down", "answer_confidence": "yes", "answer_id": 1}, ...], ...}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, PrivateAttr
+
+from vqadata.column_plan import CHATS, Plan, pictures_of, tell_columns
+from vqadata.errors import VqaDataError
+from vqadata.images.embedded import Encoded
+from vqadata.json_scan import RawRecord
+from vqadata.layouts.chat import Conversation
+from vqadata.layouts.columnar_table import ColumnarTable, names_pictures, plain
+from vqadata.layouts.dataset_card import card_of
+from vqadata.layouts.field_map import load_map
+from vqadata.layouts.mapped import question_columns, unmapped
+from vqadata.layouts.mapped_value import MappedRow
+from vqadata.layouts.marked import right_choice, take_marks
+from vqadata.layouts.messages import chat_rows, turns_of
+from vqadata.layouts.row_reading import Lost, split_of
+from vqadata.layouts.row_source import RowSource
+from vqadata.layouts.rows import image_columns
+from vqadata.layouts.table import Table
+from vqadata.layouts.typed import extra_json
+from vqadata.look import COLUMNAR, FileLook, Look
+from vqadata.record import Row
+from vqadata.shards.manifest import MANIFEST
+from vqadata.steps import Recognition
+
+SAMPLE = 50
+"""Rows of each file from which the columns are told."""
+
+FILES = 64
+"""Files from which they are told."""
+
+QUESTIONS = ("question", "questions", "query", "problem")
+"""Columns by which a file of questions is told."""
+
+AROUND = ("question_id", "split", "licence")
+"""Columns of a row that may be said elsewhere."""
+
+
+class HuggingFace(RowSource):
+    """Parquet and Arrow files with pictures in them: hub repositories, save_to_disk folders."""
+
+    example: ClassVar[str] = "vqadata convert huggingface VQAv2/data -o shards"
+    suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".arrow")
+
+    field: list[str] = Field(
+        default_factory=list,
+        description="A canonical name and a column, such as answer=label; may be given several "
+        "times. Without it types, names and values tell.",
+        json_schema_extra={"metavar": "NAME=COLUMN"},
+    )
+    constant: list[str] = Field(
+        default_factory=list,
+        description="A canonical name and the value that all rows have, such as split=train; may "
+        "be given several times.",
+        json_schema_extra={"metavar": "NAME=VALUE"},
+    )
+    _plans: dict[tuple[str, ...], Plan] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def recognise(cls, look: Look) -> Recognition:
+        """Tell Parquet and Arrow files by columns of pictures and of questions."""
+        files = [file.path for file in look.files if cls.fits(file)]
+        if not files:
+            near = any(map(_has_pictures, look.files))
+            return Recognition(missing="a column question or messages" if near else "")
+        why = "columns of pictures, and of questions or conversations"
+        return Recognition(tuple(files), {"data": files}, why)
+
+    @classmethod
+    def fits(cls, file: FileLook) -> bool:
+        """Whether a file has pictures, and questions or conversations."""
+        return _has_pictures(file) and bool(file.fields & {*QUESTIONS, *CHATS})
+
+    def open(self, file: Path) -> Table:
+        """Open one file; its split and its licence may be said around it."""
+        schema = ColumnarTable(file)
+        names = tuple(schema.schema.names)
+        if names not in self._plans:
+            given = load_map(None, self.field, self.constant)
+            self._plans[names] = tell_columns(schema, self._sample(names), given)
+        card, inside = card_of(file)
+        split = card.split_of(inside) or split_of(file.name) or split_of(file.parent.name)
+        plan = self._plans[names]
+        header = {"plan": plan, "split": split, "licence": card.licence}
+        return ColumnarTable(file, header, self.keep_whole_records, plan.pictures)
+
+    def picture_roots(self) -> list[Path]:
+        """The folders that are given, or those of the data: some rows name files instead."""
+        folders = [path if path.is_dir() else path.parent for path in self.data]
+        return self.image_root or list(dict.fromkeys(folders))
+
+    def rows(
+        self, record: RawRecord, members: dict[str, Any], table: Table
+    ) -> Sequence[Row | Lost]:
+        """One question a row, or the turns of a conversation; see the base class."""
+        plan: Plan = table.header("plan")
+        pictures = pictures_of(plan, members)
+        said = MappedRow(record, members, plan.fields)
+        around = {name: said.text(name) or table.header(name) for name in AROUND}
+        around |= {"extra": _extra(members, plan)}
+        known = {name: value for name, value in around.items() if value is not None}
+        asked = (
+            _turns(record, members, plan, pictures)
+            if plan.chat
+            else [_question(record, said, pictures)]
+        )
+        return [row if isinstance(row, Lost) else row | known for row in asked]
+
+    def _sample(self, names: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Some rows of all files of one schema: a test split may come first, without answers."""
+        tables = map(ColumnarTable, self.input_files()[:FILES])
+        alike = [table for table in tables if tuple(table.schema.names) == names]
+        return [row for table in alike for row in table.sample(SAMPLE)]
+
+    def _expanded(self, path: Path) -> list[Path]:
+        """All files in and below a folder, but no shards of ours and nothing hidden."""
+        if not path.is_dir():
+            return [path]
+        found = sorted(file for file in path.rglob("*") if self._is_input(file, path))
+        if not found:
+            expected = "a folder with .parquet or .arrow files"
+            raise VqaDataError(str(path), "no such file in or below it", expected, "Name the file.")
+        return found
+
+    def _is_input(self, file: Path, folder: Path) -> bool:
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        ours = (file.parent / MANIFEST).exists() or file.name.startswith("cache-")
+        return self._reads(file) and not hidden and not ours and file.is_file()
+
+
+def _has_pictures(file: FileLook) -> bool:
+    return file.form in COLUMNAR and any(
+        "struct<bytes: " in kind or names_pictures(name) for name, kind in file.header.items()
+    )
+
+
+def _question(record: RawRecord, said: MappedRow, pictures: dict[int, str | Encoded]) -> Row:
+    columns = question_columns(said)
+    numbers = {mark: number for number, mark in enumerate(pictures)}
+    marked = take_marks(record, columns["text"], columns["choices"], numbers)
+    right = right_choice(columns, marked.choices)
+    return columns | marked._asdict() | right | image_columns(list(pictures.values()))
+
+
+def _turns(
+    record: RawRecord, members: dict[str, Any], plan: Plan, pictures: dict[int, str | Encoded]
+) -> Sequence[Row | Lost]:
+    """The turns of a conversation, with the pictures put in for their numbers."""
+    listed = list(pictures.values())
+    names = [str(number) for number in range(len(listed))]
+
+    def conversation() -> Conversation:
+        said = turns_of(members[plan.chat or ""], record.at(plan.chat or ""))
+        return Conversation(said, names)
+
+    rows = chat_rows(record, members, conversation)
+    return [
+        row
+        if isinstance(row, Lost)
+        else row
+        | image_columns([*listed, *[row["image_path"], *row["more_image_paths"]][len(listed) :]])
+        for row in rows
+    ]
+
+
+def _extra(members: dict[str, Any], plan: Plan) -> str | None:
+    """What has no column; of pictures that are not the question's only the size is kept."""
+    rest = unmapped(members, plan.fields)
+    used = (*plan.pictures, plan.chat)
+    return extra_json({name: plain(v) for name, v in rest.items() if name not in used})
