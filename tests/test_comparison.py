@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from tests.conftest import VqaFiles, encoded
 from tests.versions import Asked, write_shards
 from vqadata import clean, convert, diff, open_shards
-from vqadata.comparison import Difference, PictureChange
 from vqadata.errors import OptionError, ShardError
-from vqadata.row_index import FIELDS, PICTURES, RowIndex
 from vqadata.sources.coco_vqa import CocoVqa
+from vqadata.versions.comparison import Difference, PictureChange
+from vqadata.versions.row_index import FIELDS, PICTURES, RowIndex
 
 
 def converted(files: VqaFiles, out: Path, **options: Any) -> Path:

@@ -9,8 +9,8 @@ import pytest
 from benchmarks.damage import DAMAGES, Damage
 from benchmarks.vqa_v2 import write_files
 from vqadata import convert, open_shards, verify
-from vqadata.json_blocks import JsonBlocks
 from vqadata.ledger import LedgerEntry, select_entries
+from vqadata.reading.json_blocks import JsonBlocks
 from vqadata.sources.coco_vqa import CocoVqa
 
 QUESTIONS = 4000

@@ -12,9 +12,9 @@ import pytest
 from tests.conftest import encoded
 from tests.contract import fixture_of, outcome
 from vqadata import convert, verify
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.marked import take_marks
 from vqadata.layouts.typed import BadRecord
+from vqadata.reading.json_scan import RawRecord
 from vqadata.recognition import recognise
 from vqadata.sources.evalscope import EvalScope
 

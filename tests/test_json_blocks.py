@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vqadata.errors import VqaDataError
-from vqadata.json_blocks import JsonBlocks
+from vqadata.reading.json_blocks import JsonBlocks
 
 texts = st.sampled_from(["a", '}, {"id"', ']}"', "\\", '"', "é蓝", "}], {", "\n", ""])
 values = st.recursive(

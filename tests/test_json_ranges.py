@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from benchmarks.vqa_v2 import write_files
 from vqadata.errors import VqaDataError
-from vqadata.json_blocks import JsonBlocks
-from vqadata.json_exact import Sight
-from vqadata.json_ranges import JsonRange, Part, first_numbers, misread
+from vqadata.reading.json_blocks import JsonBlocks
+from vqadata.reading.json_exact import Sight
+from vqadata.reading.json_ranges import JsonRange, Part, first_numbers, misread
 
 TEXTS = [
     '}, {"id": 5',

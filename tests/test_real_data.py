@@ -11,8 +11,8 @@ import pytest
 
 from vqadata import convert, export, open_shards, verify
 from vqadata.exports.vqa_v2 import VqaV2
-from vqadata.inputs import read_input
 from vqadata.layouts.vqa_source import VqaSource
+from vqadata.reading.inputs import read_input
 from vqadata.shards.manifest import Manifest
 from vqadata.sources.coco_vqa import CocoVqa
 from vqadata.sources.gqa import Gqa

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vqadata.delimited import BadRow, Delimited
 from vqadata.errors import VqaDataError
-from vqadata.json_keyed import KeyedRecords
-from vqadata.json_lines import JsonLines
-from vqadata.json_list import JsonList
-from vqadata.json_scan import RawRecord
-from vqadata.record_stream import RecordStream
+from vqadata.reading.delimited import BadRow, Delimited
+from vqadata.reading.json_keyed import KeyedRecords
+from vqadata.reading.json_lines import JsonLines
+from vqadata.reading.json_list import JsonList
+from vqadata.reading.json_scan import RawRecord
+from vqadata.reading.record_stream import RecordStream
 
 fuzzing = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

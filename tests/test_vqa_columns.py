@@ -91,7 +91,7 @@ def test_good_blocks_take_the_fast_way(
 def test_blocks_of_any_size_give_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vqadata import json_blocks
+    from vqadata.reading import json_blocks
 
     files = VqaFiles(tmp_path / "raw", questions=60, pictures=9)
     random.Random(0).shuffle(files.questions)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vqadata.cleaning import clean
-    from vqadata.comparison import diff
     from vqadata.conversion import OutputOptions, convert
     from vqadata.errors import VqaDataError
     from vqadata.exporting import export
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from vqadata.shards.verify import verify
     from vqadata.splitting import split
     from vqadata.story import explain
+    from vqadata.versions.comparison import diff
 
 __all__ = [
     "OutputOptions",
@@ -44,7 +44,7 @@ _HOMES = {
     "VqaDataError": "vqadata.errors",
     "clean": "vqadata.cleaning",
     "convert": "vqadata.conversion",
-    "diff": "vqadata.comparison",
+    "diff": "vqadata.versions.comparison",
     "explain": "vqadata.story",
     "export": "vqadata.exporting",
     "open_shards": "vqadata.shards.reader",

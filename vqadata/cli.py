@@ -106,10 +106,10 @@ def split(shards: Path, out: Path, config: Path | None, **given: Any) -> None:
       vqadata split clean -o parts --part train=0.8 --part val=0.1 --part test=0.1
       vqadata split clean -o parts --within train --part train=0.9 --part dev=0.1
     """  # noqa: D301
-    from vqadata import version_text
     from vqadata.conversion import OutputOptions
     from vqadata.shares import SplitOptions
     from vqadata.splitting import split as split_data
+    from vqadata.versions import version_text
 
     how, options = build(SplitOptions, given, config), build(OutputOptions, given)
     outcome = split_data(shards, out, how, options)
@@ -154,8 +154,8 @@ def diff(
       vqadata diff shards clean
       vqadata diff old new --only changed --field answer --json
     """  # noqa: D301
-    from vqadata import version_text
-    from vqadata.comparison import diff as compare
+    from vqadata.versions import version_text
+    from vqadata.versions.comparison import diff as compare
 
     found = compare(a, b, field)
     kinds = (only,) if only else version_text.KINDS

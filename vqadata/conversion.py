@@ -15,9 +15,9 @@ from vqadata.assembly import assemble
 from vqadata.digests import file_digest
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.images.embedded import EmbeddedPictures
-from vqadata.inputs import ledger_names
 from vqadata.ledger import Ledger
 from vqadata.markup import guard
+from vqadata.reading.inputs import ledger_names
 from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.manifest import LEDGER, InputEntry, Manifest, StepEntry
 from vqadata.shards.writer import ShardWriter

@@ -12,11 +12,11 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from vqadata.columnar import open_columnar
-from vqadata.delimited import BadRow, Delimited
 from vqadata.errors import VqaDataError
-from vqadata.inputs import InputFile
-from vqadata.json_scan import after_gap, is_json, members_of, value_end
+from vqadata.reading.columnar import open_columnar
+from vqadata.reading.delimited import BadRow, Delimited
+from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_scan import after_gap, is_json, members_of, value_end
 
 HEAD_BYTES = 1 << 20
 """Bytes of a file that are looked at."""

@@ -15,10 +15,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.typed import BadRecord
 from vqadata.ledger import Rejection
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 PLACEHOLDERS = "placeholder-count"

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from vqadata.columnar import open_columnar
-from vqadata.delimited import NOT_UTF8
 from vqadata.errors import VqaDataError
 from vqadata.images.embedded import Encoded
-from vqadata.json_scan import Break, RawRecord
 from vqadata.layouts.field_profile import name_tokens
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import BadRecord
 from vqadata.ledger import Rejection
+from vqadata.reading.columnar import open_columnar
+from vqadata.reading.delimited import NOT_UTF8
+from vqadata.reading.json_scan import Break, RawRecord
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.field_map import FieldMap, Selector
 from vqadata.layouts.field_path import look_up
 from vqadata.layouts.field_profile import (
@@ -23,6 +22,7 @@ from vqadata.layouts.field_profile import (
 )
 from vqadata.layouts.mapped_value import MappedRow, Value, choice_index, is_nothing
 from vqadata.layouts.typed import BadRecord
+from vqadata.reading.json_scan import RawRecord
 
 EXACT, STRONG, WEAK, OVERLAP = 4, 3, 2, 1
 """Points for a name: the canonical one; a synonym; a word that is used for other things too; a

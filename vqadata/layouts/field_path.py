@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from vqadata.errors import OptionError
-from vqadata.json_scan import place_of
+from vqadata.reading.json_scan import place_of
 
 FieldPath: TypeAlias = tuple[str, ...]
 """The keys and list indexes that lead to a field."""

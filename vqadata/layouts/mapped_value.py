@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.field_map import FieldMap, Selector
 from vqadata.layouts.field_path import NOTHING, FieldPath, join_path, place
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, json_type
 from vqadata.ledger import Rejection
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 CHOICE_RANGE = "choice-out-of-range"

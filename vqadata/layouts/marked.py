@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.chat import PLACEHOLDERS, Content, Slot, parse_text, without_marks
 from vqadata.layouts.typed import BadRecord
 from vqadata.ledger import Rejection
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.chat import (
     Content,
     Conversation,
@@ -24,6 +23,7 @@ from vqadata.layouts.mapped_value import parsed_list
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, json_type
 from vqadata.ledger import Rejection
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 NOT_A_PICTURE = "video-or-audio"

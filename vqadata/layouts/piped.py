@@ -14,16 +14,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vqadata.delimited import NOT_UTF8, WRONG_COUNT
 from vqadata.errors import VqaDataError
-from vqadata.inputs import InputFile
-from vqadata.json_lines import line_blocks
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.field_profile import is_question
 from vqadata.layouts.table import StreamTable, Table
 from vqadata.layouts.typed import BadRecord
 from vqadata.ledger import Rejection
-from vqadata.record_stream import End, RecordStream
+from vqadata.reading.delimited import NOT_UTF8, WRONG_COUNT
+from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_lines import line_blocks
+from vqadata.reading.json_scan import RawRecord
+from vqadata.reading.record_stream import End, RecordStream
 
 SAMPLE = 200
 """Lines from which the columns are told."""

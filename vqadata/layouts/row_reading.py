@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.id_index import IdIndex
 from vqadata.images.embedded import Encoded
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import BadRecord
 from vqadata.ledger import Action, Rejection
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import BATCH_RECORDS, Origin, Row, batched, to_batch
 from vqadata.steps import Workspace
 

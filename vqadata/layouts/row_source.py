@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, field_validator
 
 from vqadata.errors import VqaDataError
-from vqadata.inputs import ledger_names
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.row_reading import Lost, Reading
 from vqadata.layouts.table import Table, read_table
 from vqadata.look import COLUMNAR, FileLook, Look
+from vqadata.reading.inputs import ledger_names
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition, Source, Workspace
 

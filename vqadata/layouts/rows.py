@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 import msgspec
 
 from vqadata.images.embedded import Encoded
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.mapped_value import Value, as_answer, is_nothing
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.typed import WRONG_TYPE, BadRecord, json_type
 from vqadata.ledger import Rejection
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 CHOICE_RANGE = "choice-out-of-range"

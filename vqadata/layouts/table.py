@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from vqadata.delimited import BadRow, Delimited
 from vqadata.errors import OptionError
-from vqadata.json_keyed import KeyedRecords
-from vqadata.json_lines import JsonLines
-from vqadata.json_list import JsonList
-from vqadata.json_scan import Break, RawRecord
 from vqadata.layouts.field_path import split_path
 from vqadata.layouts.table_form import form_of
 from vqadata.layouts.typed import BadRecord, decode_members
 from vqadata.ledger import Rejection
-from vqadata.record_stream import RecordStream
+from vqadata.reading.delimited import BadRow, Delimited
+from vqadata.reading.json_keyed import KeyedRecords
+from vqadata.reading.json_lines import JsonLines
+from vqadata.reading.json_list import JsonList
+from vqadata.reading.json_scan import Break, RawRecord
+from vqadata.reading.record_stream import RecordStream
 
 Decode: TypeAlias = Callable[[RawRecord], dict[str, Any]]
 """Gives the members of a record; raises :class:`~vqadata.layouts.typed.BadRecord`."""

@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from vqadata.delimited import most_frequent_delimiter
 from vqadata.errors import VqaDataError
-from vqadata.inputs import InputFile
-from vqadata.json_scan import LOOK, OF_OBJECTS, is_json, list_rank, members_of
+from vqadata.reading.delimited import most_frequent_delimiter
+from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_scan import LOOK, OF_OBJECTS, is_json, list_rank, members_of
 
 DELIMITER_OF = {".csv": b",", ".tsv": b"\t", ".tab": b"\t"}
 """Delimiters by extension; the header line may say otherwise."""

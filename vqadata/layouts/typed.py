@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from vqadata.json_scan import RawRecord, place_of
 from vqadata.ledger import Rejection
+from vqadata.reading.json_scan import RawRecord, place_of
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 

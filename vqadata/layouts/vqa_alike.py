@@ -1,12 +1,10 @@
-"""Alike records of the official VQA layout as columns; see :mod:`vqadata.json_skeleton`."""
+"""Alike records of the official VQA layout as columns; see :mod:`vqadata.reading.json_skeleton`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vqadata.json_skeleton import Fitted, Hole, Skeleton
-from vqadata.json_spans import Records
 from vqadata.layouts.vqa_shapes import (
     ANSWER_MEMBERS,
     IDS,
@@ -17,6 +15,8 @@ from vqadata.layouts.vqa_shapes import (
     answers_type,
     member_type,
 )
+from vqadata.reading.json_skeleton import Fitted, Hole, Skeleton
+from vqadata.reading.json_spans import Records
 
 if TYPE_CHECKING:
     import pyarrow as pa

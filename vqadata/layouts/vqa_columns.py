@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from vqadata.json_blocks import Block, JsonBlocks
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.typed import BadRecord, decode_record, extra_json
 from vqadata.layouts.vqa_alike import AlikeReader
 from vqadata.layouts.vqa_shapes import (
@@ -30,12 +28,14 @@ from vqadata.layouts.vqa_shapes import (
 from vqadata.layouts.vqa_strict import StrictReader
 from vqadata.layouts.vqa_written import AS_WRITTEN, Written
 from vqadata.ledger import Rejection
+from vqadata.reading.json_blocks import Block, JsonBlocks
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Answer
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vqadata.json_spans import Numbers
+    from vqadata.reading.json_spans import Numbers
 
 FEW = 256
 """Records that are decoded one by one rather than tried together."""

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.id_index import UNKNOWN, FirstMentions, IdIndex
-from vqadata.json_blocks import JsonBlocks
 from vqadata.layouts.vqa_columns import Bad, ColumnReader, Columns
 from vqadata.layouts.vqa_shapes import Annotation, Question, answers_type
 from vqadata.layouts.vqa_written import input_form
 from vqadata.ledger import Ledger, Rejection
+from vqadata.reading.json_blocks import JsonBlocks
 from vqadata.record import Origin
 from vqadata.spill import Spill
 

@@ -15,7 +15,7 @@ from vqadata.record import record_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vqadata.json_spans import Numbers
+    from vqadata.reading.json_spans import Numbers
 
 
 class AnswerObject(msgspec.Struct):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from vqadata.json_blocks import JsonBlocks
 from vqadata.layouts.typed import json_type
+from vqadata.reading.json_blocks import JsonBlocks
 from vqadata.shards.manifest import InputForm
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import named_choice
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
 from vqadata.layouts.vqa_source import picture_name
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 

@@ -25,7 +25,6 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from vqadata.errors import OptionError
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.field_map import FieldMap, check_map, load_map
 from vqadata.layouts.mapped import check_paths, question_columns, survey_table, unmapped
 from vqadata.layouts.mapped_value import MappedRow
@@ -34,6 +33,7 @@ from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import image_columns
 from vqadata.layouts.table import Table, read_table
 from vqadata.layouts.typed import BadRecord, extra_json
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 OWN = ("question_id", "split", "licence")

@@ -29,7 +29,6 @@ from typing import Any, ClassVar
 import msgspec
 
 from vqadata.images.embedded import Encoded
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import Picture, named_choice, picture_of, spelled
@@ -37,6 +36,7 @@ from vqadata.layouts.table import Table
 from vqadata.layouts.typed import MISSING_FIELD, BadRecord, extra_json, typed_members
 from vqadata.layouts.vqa_source import picture_name
 from vqadata.ledger import Rejection
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 ALSO = {"image_local_name": "image", "file_path": "image", "set_name": "data_split"}

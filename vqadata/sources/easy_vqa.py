@@ -20,12 +20,12 @@ import msgspec
 from pydantic import Field
 
 from vqadata.errors import MissingExtraError
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import answer_columns
 from vqadata.layouts.table import Table, read_table
 from vqadata.layouts.typed import decode_array
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 

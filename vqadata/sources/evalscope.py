@@ -26,7 +26,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.chat import TURN_ORDER, Conversation
 from vqadata.layouts.field_map import parse_map
 from vqadata.layouts.mapped import question_columns
@@ -40,6 +39,7 @@ from vqadata.layouts.table import Table, read_table
 from vqadata.layouts.typed import BadRecord, extra_json
 from vqadata.ledger import Rejection
 from vqadata.look import FileLook
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 IMAGE = re.compile(r"image_(?P<number>[1-9]\d{0,2})")

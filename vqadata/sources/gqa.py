@@ -28,7 +28,6 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.field_path import look_up, without
 from vqadata.layouts.row_reading import Lost, split_of
 from vqadata.layouts.row_source import RowSource
@@ -37,6 +36,7 @@ from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
 from vqadata.layouts.vqa_source import picture_name
 from vqadata.look import Look
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition
 

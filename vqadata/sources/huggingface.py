@@ -28,7 +28,6 @@ from pydantic import Field, PrivateAttr
 from vqadata.column_plan import CHATS, Plan, pictures_of, tell_columns
 from vqadata.errors import VqaDataError
 from vqadata.images.embedded import Encoded
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.chat import Conversation
 from vqadata.layouts.columnar_table import ColumnarTable, names_pictures, plain
 from vqadata.layouts.dataset_card import card_of
@@ -43,6 +42,7 @@ from vqadata.layouts.rows import image_columns
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json
 from vqadata.look import COLUMNAR, FileLook, Look
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.shards.manifest import MANIFEST
 from vqadata.steps import Recognition

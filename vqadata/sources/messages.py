@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.chat import Conversation
 from vqadata.layouts.messages import (
     chat_rows,
@@ -30,6 +29,7 @@ from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 NAMES = ("role", "content")

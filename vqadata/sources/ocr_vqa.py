@@ -22,13 +22,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import answer_columns
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import BadRecord, extra_json, typed_members
 from vqadata.ledger import Rejection
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 UNPAIRED = "questions-and-answers-differ"

@@ -18,13 +18,13 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.mapped_value import Value, as_text, choice_index
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import MISSING_FIELD, BadRecord, extra_json
 from vqadata.ledger import Rejection
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 LETTERS = "ABCD"

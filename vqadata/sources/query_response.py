@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.chat import Conversation, Role, Utterance
 from vqadata.layouts.mapped_value import parsed_list
 from vqadata.layouts.messages import chat_rows, content, pictures, worse_answers
@@ -25,6 +24,7 @@ from vqadata.layouts.table import Table
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, extra_json, json_type
 from vqadata.ledger import Rejection
 from vqadata.look import FileLook
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 QUERIES = ("query", "instruction")

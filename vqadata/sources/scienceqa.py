@@ -33,14 +33,14 @@ from pydantic import Field, field_validator
 
 from vqadata.errors import VqaDataError
 from vqadata.images.embedded import Encoded
-from vqadata.inputs import read_input
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import Picture, answer_columns, named_choice, picture_of, spelled
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
 from vqadata.look import Look
+from vqadata.reading.inputs import read_input
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition
 

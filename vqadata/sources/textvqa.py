@@ -32,8 +32,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from pydantic import Field
 
-from vqadata.inputs import ledger_names
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import spelled
@@ -42,6 +40,8 @@ from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
 from vqadata.layouts.vqa_source import picture_name
 from vqadata.look import Look
+from vqadata.reading.inputs import ledger_names
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition, Workspace
 

@@ -26,7 +26,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.piped import columns_of, read_piped
 from vqadata.layouts.row_reading import Lost, split_of
 from vqadata.layouts.row_source import RowSource
@@ -35,6 +34,7 @@ from vqadata.layouts.typed import MISSING_FIELD, BadRecord
 from vqadata.layouts.vqa_source import picture_name
 from vqadata.ledger import Rejection
 from vqadata.look import FileLook, Look, look_at_file
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition
 

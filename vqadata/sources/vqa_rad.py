@@ -24,12 +24,12 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from vqadata.json_scan import RawRecord
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import answer_columns
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vqadata.errors import VqaDataError
-from vqadata.inputs import InputFile
-from vqadata.json_scan import Break, RawRecord
-from vqadata.record_stream import BLOCK_BYTES, End, RecordStream
+from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_scan import Break, RawRecord
+from vqadata.reading.record_stream import BLOCK_BYTES, End, RecordStream
 
 WRONG_COUNT = "wrong-field-count"
 BAD_QUOTES = "malformed-quotes"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from vqadata.json_bytes import (
+from vqadata.reading.json_bytes import (
     BACKSLASH,
     QUOTE,
     WORD,
@@ -33,7 +33,7 @@ from vqadata.json_bytes import (
     stands_at,
     undecodable,
 )
-from vqadata.json_spans import Records
+from vqadata.reading.json_spans import Records
 
 if TYPE_CHECKING:
     import numpy as np

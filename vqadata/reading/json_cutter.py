@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from vqadata.inputs import Readable
-from vqadata.json_exact import LOOK_AHEAD, ExactCut, Shape, probe
-from vqadata.json_scan import Break, after_gap, value_end
-from vqadata.json_spans import Records, Spans, side_by_side
+from vqadata.reading.inputs import Readable
+from vqadata.reading.json_exact import LOOK_AHEAD, ExactCut, Shape, probe
+from vqadata.reading.json_scan import Break, after_gap, value_end
+from vqadata.reading.json_spans import Records, Spans, side_by_side
 
 GUESSES = 16
 """Gaps at which a block is tried to be cut; those inside the last record are wrong ones."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from vqadata.row_index import PLACE, RowIndex
 from vqadata.shards.reader import Shards
+from vqadata.versions.row_index import PLACE, RowIndex
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,7 +22,8 @@ CHUNK = 8192
 class MatchedRows(NamedTuple):
     """The rows of two data sets, by what became of them.
 
-    The frames have the columns of :attr:`~vqadata.row_index.RowIndex.rows`, in reading order.
+    The frames have the columns of :attr:`~vqadata.versions.row_index.RowIndex.rows`, in the order
+    of reading.
     """
 
     a: RowIndex

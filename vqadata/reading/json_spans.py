@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import msgspec
 
-from vqadata.json_scan import after_gap
+from vqadata.reading.json_scan import after_gap
 
 if TYPE_CHECKING:
     import numpy as np

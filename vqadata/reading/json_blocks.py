@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from vqadata.errors import VqaDataError
-from vqadata.inputs import InputFile
-from vqadata.json_cutter import Cutter
-from vqadata.json_document import no_list
-from vqadata.json_scan import Break, RawRecord
-from vqadata.json_spans import Records
-from vqadata.json_walk import Walk
-from vqadata.record_stream import BLOCK_BYTES, broken_off, damaged
+from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_cutter import Cutter
+from vqadata.reading.json_document import no_list
+from vqadata.reading.json_scan import Break, RawRecord
+from vqadata.reading.json_spans import Records
+from vqadata.reading.json_walk import Walk
+from vqadata.reading.record_stream import BLOCK_BYTES, broken_off, damaged
 
 
 class Block(NamedTuple):

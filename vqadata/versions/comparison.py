@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.errors import OptionError
-from vqadata.fates import WHY, fates, reason_counts
-from vqadata.lineage import Otherwise, done_otherwise
-from vqadata.row_index import FIELDS, PLACE
-from vqadata.row_match import MatchedRows, match_rows, same_files
 from vqadata.shards.reader import Shards, open_shards
+from vqadata.versions.fates import WHY, fates, reason_counts
+from vqadata.versions.lineage import Otherwise, done_otherwise
+from vqadata.versions.row_index import FIELDS, PLACE
+from vqadata.versions.row_match import MatchedRows, match_rows, same_files
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vqadata.ledger import ledger_batches
-from vqadata.row_index import PLACE
 from vqadata.shards.reader import Shards
+from vqadata.versions.row_index import PLACE
 
 if TYPE_CHECKING:
     import polars as pl

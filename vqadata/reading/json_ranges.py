@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from vqadata.errors import VqaDataError
-from vqadata.inputs import GZIP_MAGIC, UTF8_MARK
-from vqadata.json_blocks import Block, JsonBlocks
-from vqadata.json_cutter import Cutter, Gap, ListShape, learn_gap
-from vqadata.json_exact import LOOK_AHEAD, Sight
-from vqadata.json_scan import Break
-from vqadata.json_walk import Walk
-from vqadata.record_stream import BLOCK_BYTES, broken_off
+from vqadata.reading.inputs import GZIP_MAGIC, UTF8_MARK
+from vqadata.reading.json_blocks import Block, JsonBlocks
+from vqadata.reading.json_cutter import Cutter, Gap, ListShape, learn_gap
+from vqadata.reading.json_exact import LOOK_AHEAD, Sight
+from vqadata.reading.json_scan import Break
+from vqadata.reading.json_walk import Walk
+from vqadata.reading.record_stream import BLOCK_BYTES, broken_off
 
 HEAD_BYTES = 1 << 16
 """Bytes in which two records are looked for at first."""

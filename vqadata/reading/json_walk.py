@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from vqadata.inputs import Readable
-from vqadata.json_cutter import Cutter
-from vqadata.json_scan import LOOK, Break, after_gap, is_json, list_rank, value_end
+from vqadata.reading.inputs import Readable
+from vqadata.reading.json_cutter import Cutter
+from vqadata.reading.json_scan import LOOK, Break, after_gap, is_json, list_rank, value_end
 
 WINDOW_BYTES = 1 << 16
 """Bytes that are read at a time; a longer value is passed over in parts."""
@@ -35,7 +35,7 @@ class Member(NamedTuple):
     start: int
     """Offset of its value in the file."""
     rank: int
-    """What kind of list the value is; see :func:`~vqadata.json_scan.list_rank`."""
+    """What kind of list the value is; see :func:`~vqadata.reading.json_scan.list_rank`."""
 
 
 class Walk:

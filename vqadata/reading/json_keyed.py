@@ -1,10 +1,10 @@
 """The records of a JSON document that is an object of records: ``{"2022": {...}, "2023": {...}}``.
 
 A block ends where a member ends. The end is guessed, then proved, as in a list
-(:mod:`vqadata.json_cutter`): from the key of a member to the first key in its value stands the same
-text in most members (``": {"semantic"``), which is learnt from the first one. msgspec then decodes
-the block as an object of raw records, which fails if the guess was wrong. Where no guess can be
-proved, members are cut one by one, so that a damaged one costs only itself.
+(:mod:`vqadata.reading.json_cutter`): from the key of a member to the first key in its value stands
+the same text in most members (``": {"semantic"``), which is learnt from the first one. msgspec then
+decodes the block as an object of raw records, which fails if the guess was wrong. Where no guess
+can be proved, members are cut one by one, so that a damaged one costs only itself.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from vqadata.inputs import InputFile, Readable
-from vqadata.json_exact import ExactCut, Shape
-from vqadata.json_scan import Break, RawRecord, after_gap
-from vqadata.json_walk import Walk, key_text
-from vqadata.record_stream import End, RecordStream
+from vqadata.reading.inputs import InputFile, Readable
+from vqadata.reading.json_exact import ExactCut, Shape
+from vqadata.reading.json_scan import Break, RawRecord, after_gap
+from vqadata.reading.json_walk import Walk, key_text
+from vqadata.reading.record_stream import End, RecordStream
 
 GUESSES = 16
 """Places at which a block is tried to be cut, and gaps that may lie in one member."""

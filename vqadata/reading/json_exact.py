@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from vqadata.json_scan import after_gap, value_end
+from vqadata.reading.json_scan import after_gap, value_end
 
 LOOK_AHEAD = 1 << 16
 """Bytes behind damage in which records must follow each other, as far as the text goes."""

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from vqadata.errors import VqaDataError
-from vqadata.inputs import InputFile
-from vqadata.json_cutter import Cutter
-from vqadata.json_document import JsonObject
-from vqadata.json_scan import Break, RawRecord
-from vqadata.json_walk import Walk
-from vqadata.record_stream import BLOCK_BYTES, End, RecordStream
+from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_cutter import Cutter
+from vqadata.reading.json_document import JsonObject
+from vqadata.reading.json_scan import Break, RawRecord
+from vqadata.reading.json_walk import Walk
+from vqadata.reading.record_stream import BLOCK_BYTES, End, RecordStream
 
 
 class JsonList(RecordStream):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from vqadata.json_spans import Records
+from vqadata.reading.json_spans import Records
 
 if TYPE_CHECKING:
     import numpy as np

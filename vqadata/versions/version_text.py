@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from vqadata.comparison import Changed, Difference, OneSided
-from vqadata.lineage import Otherwise
 from vqadata.printing import CELL, counted, table
 from vqadata.shards.reader import Shards
 from vqadata.splitting import SplitOutcome
+from vqadata.versions.comparison import Changed, Difference, OneSided
+from vqadata.versions.lineage import Otherwise
 
 Kind = Literal["added", "removed", "changed"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vqadata.errors import VqaDataError
-from vqadata.inputs import InputFile
-from vqadata.json_scan import Break, RawRecord
+from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_scan import Break, RawRecord
 
 BLOCK_BYTES = 4 << 20
 """Bytes that are read before a block is cut."""

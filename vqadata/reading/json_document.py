@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from vqadata.errors import VqaDataError
-from vqadata.inputs import InputFile
-from vqadata.json_scan import Break
-from vqadata.json_walk import Walk
-from vqadata.record_stream import BLOCK_BYTES, damaged
+from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_scan import Break
+from vqadata.reading.json_walk import Walk
+from vqadata.reading.record_stream import BLOCK_BYTES, damaged
 
 MOST_MEMBERS = 10_000
 """Top-level values beyond which a document holds no list of records beside some facts."""
@@ -31,7 +31,7 @@ class Span(NamedTuple):
     start: int
     end: int
     rank: int
-    """What kind of list it is; see :func:`~vqadata.json_scan.list_rank`."""
+    """What kind of list it is; see :func:`~vqadata.reading.json_scan.list_rank`."""
 
 
 class JsonObject:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
-from vqadata.inputs import InputFile
-from vqadata.json_scan import Break, RawRecord, is_json
-from vqadata.record_stream import End, RecordStream
+from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_scan import Break, RawRecord, is_json
+from vqadata.reading.record_stream import End, RecordStream
 
 
 class JsonLines(RecordStream):
