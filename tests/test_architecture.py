@@ -25,6 +25,7 @@ FLOORS = [
     {"shards.folder", "shards.reader", "markup"},
     {"export_rows", "outbox"},
     {"steps", "conversations"},
+    {"words.*"},
     {"discover", "shards.verify", "story", "figures", "layouts.*",
      "picture_groups", "resharding"},
     {"suggest", "column_plan", "sources.*", "cleaners.*", "exports.*"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.shards.reader import Shards, open_shards
+from vqadata.words.priors import Priors, priors
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,6 +55,9 @@ class Stats(BaseModel):
         description="Mean share of a question's answers that equal the training answer, over "
         "questions with several answers."
     )
+    priors: Priors | None = Field(
+        description="What the questions alone tell of the answers; null without answers."
+    )
 
 
 COLUMNS = [
@@ -94,6 +98,7 @@ def stats(folder: Path | str) -> Stats:
         found_by=_found_by(shards),
         unreadable_pictures=widths.null_count(),
         agreement=_agreement(table),
+        priors=priors(table),
     )
 
 

@@ -13,6 +13,7 @@ from vqadata.receipt import REMARKS, Receipt
 from vqadata.shards.manifest import BalanceEntry, Manifest
 from vqadata.shards.verify import Verification
 from vqadata.story import Story
+from vqadata.words.priors import Priors
 
 CELL = 60
 """Longest text shown for one answer, path or finding."""
@@ -136,7 +137,18 @@ def figures(numbers: Stats) -> str:
         f"unreadable         {counted(numbers.unreadable_pictures, 'picture')}",
     ]
     agreement = "-" if numbers.agreement is None else f"{numbers.agreement:.1%}"
-    return "\n".join([*lines, f"agreement          {agreement}"])
+    blind = "-" if numbers.priors is None else _blind(numbers.priors)
+    lines += [f"agreement          {agreement}", f"without looking    {blind}"]
+    return "\n".join(lines)
+
+
+def _blind(priors: Priors) -> str:
+    """What the questions alone tell of the answers."""
+    yes = "" if priors.yes is None else f"; yes {priors.yes:.1%} of yes and no"
+    return (
+        f"{priors.blind:.1%} right by the first words of the question, {priors.majority:.1%} by "
+        f"one answer for all{yes}; {priors.templates:.1%} of questions are asked more than once"
+    )
 
 
 def counted(number: int, noun: str) -> str:
