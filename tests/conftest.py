@@ -15,6 +15,12 @@ import pytest
 REAL_DATA = Path(os.environ.get("VQADATA_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets no test see what an earlier one has examined."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def real_data() -> Callable[[str], Path]:
     """Gives a folder of real files, or skips the test where they are not there."""

@@ -1,8 +1,9 @@
-"""From shards to cleaner shards: every cleaner judges, and the ledger goes on."""
+"""From shards to cleaner shards: pictures are examined, cleaners judge, the ledger goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,18 +11,20 @@ from vqadata import cleaners as cleaner_folder
 from vqadata.conversion import OutputOptions, step_entry
 from vqadata.discover import find, names
 from vqadata.errors import OptionError
-from vqadata.ledger import Ledger, read_ledger
+from vqadata.examination import ExaminationOptions, examine, put_away
+from vqadata.judging import Hearing
+from vqadata.ledger import read_ledger
 from vqadata.shards.folder import finish, new_folder
-from vqadata.shards.manifest import LEDGER, Manifest
+from vqadata.shards.manifest import PICTURES, Manifest
 from vqadata.shards.reader import open_shards
-from vqadata.shards.schema import rows_with
 from vqadata.shards.writer import ShardWriter
-from vqadata.steps import Cleaner, Verdict
+from vqadata.steps import Cleaner
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vqadata.spill import Numbers
+ROW_GROUP = 1 << 16
+"""Pictures of a row group of the file that lists them."""
 
 
 def cleaner_kinds() -> list[type[Cleaner]]:
@@ -47,6 +50,7 @@ def clean(
     out: Path | str,
     cleaners: Iterable[Cleaner] | None = None,
     options: OutputOptions | None = None,
+    examination: ExaminationOptions | None = None,
 ) -> Manifest:
     """Clean a data set.
 
@@ -55,6 +59,7 @@ def clean(
         out: Output folder; must be new, empty or unfinished.
         cleaners: The cleaners in working order; all that are found by default.
         options: How to write.
+        examination: How to look at the pictures.
 
     Returns:
         The manifest of the finished folder, with the history and the ledger of ``shards``.
@@ -62,7 +67,7 @@ def clean(
     Raises:
         VqaDataError: ``shards`` cannot be read. Nothing that looks complete is left in ``out``.
     """
-    options = options or OutputOptions()
+    options, examination = options or OutputOptions(), examination or ExaminationOptions()
     if cleaners is None:
         cleaners = [kind() for kind in cleaner_kinds()]
     chosen = [cleaner.fresh() for cleaner in cleaners]
@@ -70,55 +75,31 @@ def clean(
     if Path(out).resolve() == before.folder.resolve():
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     with new_folder(Path(out), options.overwrite) as folder:
-        ledger = Ledger(folder / LEDGER, "clean")
-        entries = read_ledger(before.folder / before.manifest.ledger.file)
-        ledger.resume(before.manifest.balance, entries)
-        with ShardWriter(folder, options.shard_mb << 20) as writer:
+        survey = examine(before, chosen, examination, folder)
+        for cleaner in chosen:
+            cleaner.decide(replace(survey, cleaner=cleaner.step_name()))
+        _write_pictures(survey.pictures, folder / PICTURES)
+        with (
+            Hearing(chosen, folder) as hearing,
+            ShardWriter(folder, options.shard_mb << 20) as writer,
+        ):
+            hearing.ledger.resume(before.manifest.balance, read_ledger(before.ledger_path))
             for split, batch in before.split_batches():
-                left = _cleaned(batch, chosen, ledger)
-                ledger.keep(left.column("questions").flatten().field("origin"))
-                writer.write(split, left)
+                writer.write(split, hearing.hear(split, batch))
             written = writer.close()
+        put_away(folder)
         steps = [
             step_entry("clean", cleaner.step_name(), cleaner, options, before.digest)
             for cleaner in chosen
         ]
         history = [*before.manifest.steps, *steps]
-        return finish(folder, history, before.manifest.inputs, written, ledger)
+        return finish(folder, history, before.manifest.inputs, written, hearing.ledger)
 
 
-def _cleaned(batch: pa.RecordBatch, cleaners: list[Cleaner], ledger: Ledger) -> pa.RecordBatch:
-    """The rows of a batch that are left after all cleaners."""
-    for cleaner in cleaners:
-        ledger.step = cleaner.step_name()
-        verdicts = list(cleaner.judge(batch))
-        if verdicts:
-            batch = _applied(batch, verdicts, ledger)
-    return batch
+def _write_pictures(pictures: pa.Table, path: Path) -> None:
+    """Write what was said of each distinct picture; working data (binary columns) stay out."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-
-def _applied(batch: pa.RecordBatch, verdicts: list[Verdict], ledger: Ledger) -> pa.RecordBatch:
-    """Note the verdicts and take away what was dropped; a picture without questions goes too."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    questions = batch.column("questions")
-    flat, offsets = questions.flatten(), questions.offsets.to_numpy() - questions.offsets[0].as_py()
-    stay = np.ones(len(flat), bool)
-    for verdict in verdicts:
-        for place in _places(offsets, verdict):
-            if verdict.action == "flag":
-                ledger.note_record("flagged", verdict.why, flat[place].as_py())
-            elif stay[place]:
-                ledger.note_record("dropped", verdict.why, flat[place].as_py())
-                stay[place] = False
-    rows = pc.list_parent_indices(questions).to_numpy()
-    return rows_with(batch, flat.filter(stay), rows[stay])
-
-
-def _places(offsets: Numbers, verdict: Verdict) -> range:
-    """The questions that a verdict is about, as numbers in the batch."""
-    start, stop = int(offsets[verdict.row]), int(offsets[verdict.row + 1])
-    if verdict.question is None:
-        return range(start, stop)
-    return range(start + verdict.question, start + verdict.question + 1)
+    told = [field.name for field in pictures.schema if field.type != pa.binary()]
+    pq.write_table(pictures.select(told), path, compression="zstd", row_group_size=ROW_GROUP)

@@ -38,9 +38,10 @@ def program() -> None:
 def _clean_models() -> Sequence[tuple[str, type[BaseModel]]]:
     from vqadata.cleaning import cleaner_kinds
     from vqadata.conversion import OutputOptions
+    from vqadata.examination import ExaminationOptions
 
     prefixed = [(kind.step_name().replace("-", "_"), kind) for kind in cleaner_kinds()]
-    return [*prefixed, ("", OutputOptions)]
+    return [*prefixed, ("", ExaminationOptions), ("", OutputOptions)]
 
 
 @program.command(cls=ModelCommand, models=_clean_models)
@@ -74,12 +75,14 @@ def clean(
     from vqadata.cleaning import choose_cleaners
     from vqadata.cleaning import clean as clean_data
     from vqadata.conversion import OutputOptions
+    from vqadata.examination import ExaminationOptions
 
     cleaners = [
         build(kind, given, config, kind.step_name(), kind.step_name().replace("-", "_"))
         for kind in choose_cleaners(only, skip)
     ]
-    manifest = clean_data(shards, out, cleaners, build(OutputOptions, given))
+    writing, looking = build(OutputOptions, given), build(ExaminationOptions, given)
+    manifest = clean_data(shards, out, cleaners, writing, looking)
     click.echo(printing.account(manifest, out))
     return printing.exit_status(manifest, strict)
 
@@ -221,7 +224,9 @@ def stats(folder: Path, as_json: bool) -> None:
 @program.command()
 @FOLDER
 @click.option(
-    "--action", type=click.Choice(["dropped", "quarantined", "flagged"]), help="Only these rows."
+    "--action",
+    type=click.Choice(["dropped", "quarantined", "flagged", "masked"]),
+    help="Only these rows.",
 )
 @click.option("--reason", help="Only rows of this reason.")
 @click.option("--limit", type=int, default=20, show_default=True, help="Rows to print.")

@@ -22,7 +22,10 @@ from vqadata.shards.manifest import BalanceEntry, InputForm, read_manifest
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Action = Literal["dropped", "quarantined", "flagged"]
+Action = Literal["dropped", "quarantined", "flagged", "masked"]
+
+KEPT: tuple[Action, ...] = ("flagged", "masked")
+"""Actions after which a row is still there."""
 
 RAW_LIMIT = 1 << 20
 """Characters of a raw record that an entry keeps; a longer one ends in an ellipsis."""
@@ -37,12 +40,15 @@ _PLACE = ("file", "index", "part", "parts", "answers_file", "answers_index")
 
 
 class LedgerEntry(BaseModel):
-    """One remark on one source row. A flagged row is kept; the others are not."""
+    """One remark on one source row. A flagged or masked row is kept; the others are not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     step: str = Field(description="The step that decided: convert, or the cleaner's name.")
-    action: Action = Field(description="dropped, quarantined or flagged (kept, with a remark).")
+    action: Action = Field(
+        description="dropped, quarantined, flagged (kept, with a remark) or masked (kept, with "
+        "another picture)."
+    )
     reason: str = Field(description="Short code of the reason.")
     question_id: str | None = Field(None, description="The question's id, where it is known.")
     file: str = Field(description="Input file that holds the record.")
@@ -127,7 +133,8 @@ class Ledger:
         """Write down what happened to one row.
 
         Args:
-            action: ``dropped`` and ``quarantined`` rows leave the data set, ``flagged`` ones stay.
+            action: ``dropped`` and ``quarantined`` rows leave the data set, ``flagged`` ones stay,
+                ``masked`` ones with another picture.
             why: The reason and its evidence.
             origin: Where the row stands in the source.
             question_id: The question's id, if it is known.

@@ -11,12 +11,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.answers import AnswerPolicy
 from vqadata.images.embedded import EmbeddedPictures
+from vqadata.images.view import View
 from vqadata.ledger import Ledger, Rejection
 from vqadata.look import Look
 from vqadata.outbox import Outbox
@@ -24,6 +25,11 @@ from vqadata.shards.reader import Shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from vqadata.survey import Survey
+
+VerdictAction = Literal["flag", "mask", "drop"]
+Severity = Literal["error", "warning", "info"]
 
 
 class Step(BaseModel, ABC):
@@ -159,19 +165,84 @@ class Verdict(NamedTuple):
     """Picture row in the batch, from 0."""
     question: int | None
     """Question in that row, from 0; ``None`` for the picture, that is for all its questions."""
-    action: Literal["drop", "flag"]
+    action: VerdictAction
+    """``drop`` takes the questions away, ``mask`` has :meth:`Cleaner.mend` write the picture anew,
+    ``flag`` keeps everything with a remark."""
     why: Rejection
+    severity: Severity = "warning"
+    """``info`` is a fact that nobody has to act upon: it stands in the findings, not the ledger."""
+    details: dict[str, Any] | None = None
+    """What a person needs to see the reason, as JSON: ``other`` picture, ``edit``, ``boxes``,
+    ``template`` (a file of :attr:`~vqadata.survey.Survey.evidence`), ``zone``, ``score``."""
+    image: int = 0
+    """Which picture of the row it is about, from 0."""
+
+
+class Tally(Protocol):
+    """A statistic over many pictures, collected in pieces that are merged in any order."""
+
+    def add(self, view: View, group: str) -> None:
+        """Count one picture in.
+
+        Args:
+            view: The picture.
+            group: Where its first question came from; see :func:`vqadata.chunks.group_of`.
+        """
+
+    def merge(self, other: Self) -> None:
+        """Take in what another piece has counted."""
+
+    def to_bytes(self) -> bytes:
+        """The whole state; equal states give equal bytes."""
+
+    def from_bytes(self, data: bytes) -> Self:
+        """A tally of the same options with the state that :meth:`to_bytes` gave."""
 
 
 class Cleaner(Step):
-    """Judges picture rows; sees every row once, in shard order, and may remember what it saw."""
+    """Judges picture rows, in phases of which each has a default that does nothing.
+
+    First every distinct picture is examined once, in any order and in several processes
+    (:meth:`examine`, :meth:`tally`). Then the cleaner may :meth:`decide` what needs the sight of
+    all. Then it sees every row once, in shard order (:meth:`judge`), and may remember what it saw.
+    """
 
     order: ClassVar[int] = 50
     """Place among the cleaners: lower ones judge first, and later ones see only what they left."""
 
+    judging: ClassVar[frozenset[str]] = frozenset()
+    """Options on which neither :meth:`examine` nor :meth:`tally` depends: to change them costs no
+    new look at the pictures."""
+
     def fresh(self) -> Self:
         """A copy with the same options that has seen nothing yet."""
         return self.model_validate(self.model_dump())
+
+    def columns(self) -> dict[str, pa.DataType]:
+        """Names and types of what :meth:`examine` says of a picture; empty if it looks at none.
+
+        No two cleaners may have a name in common.
+        """
+        return {}
+
+    def examine(self, view: View) -> dict[str, Any]:  # noqa: ARG002 - for those that look
+        """Say what the picture is: a pure function of its bytes and the options, which is cached.
+
+        :class:`~vqadata.images.header.BadPicture` may be raised: all columns are null then, as are
+        those that are left out.
+        """
+        return {}
+
+    def tally(self) -> Tally | None:
+        """A new, empty statistic if the cleaner collects one in the same pass."""
+        return None
+
+    def engines(self) -> dict[str, str]:
+        """What else :meth:`examine` and :meth:`tally` depend on: versions, digests of weights."""
+        return {}
+
+    def decide(self, survey: Survey) -> None:
+        """Look at all pictures together; called once, before the first :meth:`judge`."""
 
     @abstractmethod
     def judge(self, batch: pa.RecordBatch) -> Iterator[Verdict]:
@@ -180,6 +251,10 @@ class Cleaner(Step):
         Args:
             batch: Picture rows in the schema of :func:`vqadata.shards.schema.shard_schema`.
         """
+
+    def mend(self, view: View) -> bytes:
+        """New encoded bytes of a picture with the verdict ``mask``."""
+        raise NotImplementedError(f"{self.step_name()} masks nothing")
 
 
 class Export(Step):

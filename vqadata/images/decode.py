@@ -7,12 +7,11 @@ animated picture the first frame is taken.
 
 from __future__ import annotations
 
-import io
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from vqadata.errors import VqaDataError
-from vqadata.images.header import BadPicture, read_header, said_by_pillow
+from vqadata.images.header import BadPicture, open_picture, said_by_pillow
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,27 +23,33 @@ NORMALISATION = "exif-applied,deep-grey-scaled,alpha-on-white,first-frame,rgb"
 """Name of the policy, recorded beside what was made with it."""
 
 
-def decode(data: bytes) -> Image:
+def decode(data: bytes | memoryview) -> Image:
     """Decode all pixels, unchanged.
 
     Raises:
         BadPicture: The header's reasons, or ``truncated`` when the pixel data ends early or is
             damaged.
     """
-    from PIL import Image
-
-    read_header(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            picture = Image.open(io.BytesIO(data))
-            picture.load()
-    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on hostile bytes
-        raise BadPicture("truncated", said_by_pillow(error)) from None
+    picture = open_picture(data)
+    load(picture)
     return picture
 
 
-def to_rgb(data: bytes) -> Image:
+def load(picture: Image) -> None:
+    """Decode the pixels of an opened picture; of an animated one those of the first frame.
+
+    Raises:
+        BadPicture: ``truncated``, as for :func:`decode`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture.load()
+    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on hostile bytes
+        raise BadPicture("truncated", said_by_pillow(error)) from None
+
+
+def to_rgb(data: bytes | memoryview) -> Image:
     """Decode and normalise one picture.
 
     Returns:

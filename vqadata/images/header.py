@@ -10,7 +10,10 @@ import io
 import re
 import struct
 import warnings
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MAX_PIXELS = 178_956_970
 """Largest picture that is opened, in pixels: twice Pillow's warning limit, its error limit."""
@@ -49,6 +52,21 @@ def read_header(data: bytes) -> Header:
         BadPicture: ``zero-bytes``, ``not-a-picture``, or ``too-many-pixels`` when width x height is
             over :data:`MAX_PIXELS`.
     """
+    with open_picture(data) as picture:
+        return header_of(picture)
+
+
+def header_of(picture: Image) -> Header:
+    """What the header of an opened picture says."""
+    return Header(*picture.size, picture.format or "", picture.mode)
+
+
+def open_picture(data: bytes | memoryview) -> Image:
+    """Open an encoded picture without decoding its pixels.
+
+    Raises:
+        BadPicture: As :func:`read_header` says.
+    """
     from PIL import Image
 
     if not data:
@@ -57,17 +75,14 @@ def read_header(data: bytes) -> Header:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as picture:
-                width, height = picture.size
-                header = Header(width, height, picture.format or "", picture.mode)
+            picture = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError as error:
         raise BadPicture("too-many-pixels", str(error)) from None
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on hostile bytes
-        raise BadPicture(
-            "not-a-picture", f"{_first_bytes(data)} ({said_by_pillow(error)})"
-        ) from None
-    _refuse_bomb(width, height)
-    return header
+        what = f"{_first_bytes(bytes(data))} ({said_by_pillow(error)})"
+        raise BadPicture("not-a-picture", what) from None
+    _refuse_bomb(*picture.size)
+    return picture
 
 
 def _refuse_bomb(width: int, height: int) -> None:
@@ -75,12 +90,12 @@ def _refuse_bomb(width: int, height: int) -> None:
         raise BadPicture("too-many-pixels", f"{width} x {height} pixels")
 
 
-def _png_size(data: bytes) -> tuple[int, int]:
+def _png_size(data: bytes | memoryview) -> tuple[int, int]:
     """The size a PNG promises, 0 x 0 for other bytes.
 
     Pillow wants more than the header chunk before it tells a PNG's size; a bomb may have no more.
     """
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= PNG_SIZE_END:
+    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= PNG_SIZE_END:
         width, height = struct.unpack(">II", data[PNG_SIZE_END - 8 : PNG_SIZE_END])
         return width, height
     return 0, 0

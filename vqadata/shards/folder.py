@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from vqadata.errors import VqaDataError
 from vqadata.ledger import Ledger
 from vqadata.output_folder import FolderKind, staged_folder
 from vqadata.shards.manifest import (
+    EVIDENCE,
+    FINDINGS,
     FORMAT_VERSION,
     LEDGER,
     MANIFEST,
+    PICTURES,
+    FileEntry,
     InputEntry,
     LedgerFile,
     Manifest,
@@ -60,6 +65,7 @@ def finish(
             sha256=file_digest(path),
             entries=ledger.actions(),
         ),
+        files=_files(staging, {LEDGER, *(shard.file for shard in shards)}),
     )
     folder = staging.parent
     if not manifest.adds_up:
@@ -69,6 +75,16 @@ def finish(
         file.rename(folder / file.name)
     write_manifest(folder, manifest)
     return manifest
+
+
+def _files(staging: Path, others: set[str]) -> list[FileEntry]:
+    """What lies in the folder beside its shards and its ledger, by path."""
+    names = {p.relative_to(staging).as_posix(): p for p in staging.rglob("*") if p.is_file()}
+    return [
+        FileEntry(file=name, bytes=path.stat().st_size, sha256=file_digest(path))
+        for name, path in sorted(names.items())
+        if name not in others
+    ]
 
 
 def _unbalanced(folder: Path, manifest: Manifest) -> VqaDataError:
@@ -84,9 +100,10 @@ def _unbalanced(folder: Path, manifest: Manifest) -> VqaDataError:
 
 def _remove_ours(folder: Path) -> None:
     """Remove a former data set; the manifest first, so that nobody reads the rest."""
-    names = [MANIFEST, f"{MANIFEST}.partial", LEDGER]
+    names = [MANIFEST, f"{MANIFEST}.partial", LEDGER, FINDINGS, PICTURES]
     for path in [*(folder / name for name in names), *sorted(folder.glob("*.arrow"))]:
         path.unlink(missing_ok=True)
+    shutil.rmtree(folder / EVIDENCE, ignore_errors=True)
 
 
 SHARD_FOLDER = FolderKind(MANIFEST, "data set", _remove_ours)

@@ -18,6 +18,10 @@ from vqadata.output_folder import UNFINISHED, write_durably
 
 MANIFEST = "manifest.json"
 LEDGER = "ledger.parquet"
+FINDINGS = "findings.parquet"
+PICTURES = "pictures.parquet"
+EVIDENCE = "evidence"
+"""Subfolder of what findings point to."""
 FORMAT_VERSION = 2
 """Version of the folder's layout. A reader refuses every other one and names both."""
 
@@ -113,6 +117,14 @@ class LedgerFile(_Part):
     entries: dict[str, int] = Field(description="Rows by action: dropped, quarantined, flagged.")
 
 
+class FileEntry(_Part):
+    """A file that goes with the data: findings, what is known of pictures, evidence."""
+
+    file: str = Field(description="Path in the folder, with slashes.")
+    bytes: int = Field(description="File size.")
+    sha256: str = Field(description="sha256 of the file.")
+
+
 class Manifest(_Part):
     """Everything a reader needs to trust a folder, and everything a person needs to repeat it."""
 
@@ -126,6 +138,9 @@ class Manifest(_Part):
     flags: dict[str, int] = Field(description="Kept rows that carry a remark, by reason.")
     shards: list[ShardEntry] = Field(description="The shards, in reading order.")
     ledger: LedgerFile = Field(description="The ledger.")
+    files: list[FileEntry] = Field(
+        default_factory=list, description="All other files of the folder, by path."
+    )
 
     @property
     def seen(self) -> int:

@@ -56,6 +56,11 @@ class Shards:
         self._first_rows = [place.first_row for place in self._places]
         self._readers: dict[int, _ShardReader] = {}
 
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger lies."""
+        return self.folder / self.manifest.ledger.file
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the record batches in order, as views into the mapped files.
 
@@ -64,6 +69,14 @@ class Shards:
         """
         for place in self._places:
             yield self._batch(place)
+
+    def batch(self, number: int) -> pa.RecordBatch:
+        """One record batch by its number over all shards, as a view into the mapped file.
+
+        Raises:
+            ShardError: As :meth:`batches`.
+        """
+        return self._batch(self._places[number])
 
     def split_batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield the record batches in order, each with the split to which it belongs."""

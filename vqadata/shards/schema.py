@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.images.header import Header
 from vqadata.record import record_fields
@@ -107,6 +107,21 @@ def rows_with(batch: pa.RecordBatch, questions: pa.StructArray, rows: Numbers) -
     nested = pa.ListArray.from_arrays(ends, questions).cast(schema.field("questions").type)
     others = [batch.column(name).filter(asked) for name in ("images", "image_facts")]
     return pa.RecordBatch.from_arrays([*others, nested], schema=schema)
+
+
+def with_pictures(
+    batch: pa.RecordBatch, images: list[list[Any]], facts: list[list[Any]]
+) -> pa.RecordBatch:
+    """The rows of a batch with other pictures: lists of members by name, a list a row."""
+    import pyarrow as pa
+
+    schema = shard_schema()
+    columns = [
+        pa.array(images, schema.field("images").type),
+        pa.array(facts, schema.field("image_facts").type),
+        batch.column("questions"),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def bare_rows(

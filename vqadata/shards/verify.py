@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.digests import file_digest
-from vqadata.ledger import LedgerEntry, read_ledger
+from vqadata.ledger import KEPT, LedgerEntry, read_ledger
 from vqadata.shards.manifest import BalanceEntry, Manifest
 from vqadata.shards.reader import Shards, open_shards
 
@@ -101,7 +101,7 @@ def _places(shards: Shards) -> tuple[_Places, list[LedgerEntry]]:
     for batch in shards.batches():
         _collect(batch.column("questions").flatten().field("origin"), places.kept)
     entries = list(read_ledger(shards.folder / shards.manifest.ledger.file))
-    gone = [entry.model_dump(include=set(_PLACE)) for entry in entries if entry.action != "flagged"]
+    gone = [entry.model_dump(include=set(_PLACE)) for entry in entries if entry.action not in KEPT]
     kind = pa.struct([(name, pa.string() if "file" in name else pa.int64()) for name in _PLACE])
     _collect(pa.array(gone, kind), places.noted)
     return places, entries
@@ -178,7 +178,7 @@ def _balance_problems(manifest: Manifest, places: _Places, entries: list[LedgerE
 def _recount(entry: BalanceEntry, places: _Places, entries: list[LedgerEntry]) -> BalanceEntry:
     reasons: dict[str, Counter[str]] = {"dropped": Counter(), "quarantined": Counter()}
     for noted in entries:
-        if noted.action != "flagged" and entry.file in (noted.file, noted.answers_file):
+        if noted.action not in KEPT and entry.file in (noted.file, noted.answers_file):
             reasons[noted.action][noted.reason] += 1
     return BalanceEntry(
         file=entry.file,

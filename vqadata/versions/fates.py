@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vqadata.ledger import ledger_batches
+from vqadata.ledger import KEPT, ledger_batches
 from vqadata.shards.reader import Shards
 from vqadata.versions.row_index import PLACE
 
@@ -60,7 +60,7 @@ def _of_rows(entries: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Which entry is about which row: columns ``_order``, ``_rank`` and :data:`WHY`."""
     import polars as pl
 
-    gone = entries.filter(pl.col("action") != "flagged")
+    gone = entries.filter(~pl.col("action").is_in(KEPT))
     placed = gone.join(rows, on=list(PLACE), nulls_equal=True, maintain_order="left")
     # An entry of the same place but another id is that of another file of the same name.
     known = pl.col("question_id")

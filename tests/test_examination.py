@@ -1,0 +1,155 @@
+"""The pass over pictures: one look each, remembered; the same outcome however it is worked off."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import VqaFiles
+from tests.probe import Probe
+from vqadata import clean, convert, open_shards, verify
+from vqadata.cleaners.broken_image import BrokenImage
+from vqadata.errors import VqaDataError
+from vqadata.examination import ExaminationOptions
+from vqadata.ledger import select_entries
+from vqadata.picture_cache import PictureCache, Receipt, cleaner_key
+from vqadata.sources.coco_vqa import CocoVqa
+
+PICTURES = 80
+"""More than two chunks."""
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """Questions on pictures of which no two are alike, one of them broken."""
+    from PIL import Image
+
+    files = VqaFiles(tmp_path / "raw", questions=2 * PICTURES, pictures=PICTURES)
+    for number in range(PICTURES):
+        level = np.full((20, 20 + number % 3, 3), 40 + 2 * number, np.uint8)
+        Image.fromarray(level).save(files.picture(number), "PNG" if number % 2 else "JPEG")
+    files.picture(7).write_bytes(files.picture(7).read_bytes()[:60])
+    convert(CocoVqa(**files.write()), tmp_path / "shards")
+    return tmp_path / "shards"
+
+
+def looks(diary: Path) -> Counter[str]:
+    """How often each picture was looked at."""
+    return Counter(line.split()[1] for line in diary.read_text().splitlines())
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes()
+            for p in sorted(folder.rglob("*")) if p.is_file()}  # fmt: skip
+
+
+def test_every_phase_of_a_cleaner(shards: Path, tmp_path: Path) -> None:
+    manifest = clean(shards, tmp_path / "out", [BrokenImage(), Probe()])
+    assert verify(tmp_path / "out").problems == []
+    assert manifest.questions == 2 * PICTURES - 4  # of the broken and of the brightest picture
+    found = pl.read_parquet(tmp_path / "out" / "findings.parquet")
+    assert found.select("step", "code", "severity", "action", "questions").rows() == [
+        ("broken-image", "truncated", "error", "drop", 2),
+        ("probe", "probe-mask", "warning", "mask", 2),
+        ("probe", "probe-drop", "warning", "drop", 2),
+    ]
+    actions = Counter(entry.action for entry in select_entries(tmp_path / "out"))
+    assert actions == {"dropped": 4, "masked": 2}
+
+
+def test_a_masked_picture_gets_new_bytes_and_a_new_digest(shards: Path, tmp_path: Path) -> None:
+    clean(shards, tmp_path / "out", [BrokenImage(), Probe()])
+    found = pl.read_parquet(tmp_path / "out" / "findings.parquet")
+    (old,) = found.filter(pl.col("code") == "probe-mask")["digest"]
+    count = 0
+    for batch in open_shards(tmp_path / "out").batches():
+        facts = batch.column("image_facts").flatten()
+        assert old not in facts.field("digest").to_pylist()
+        count += len(facts)
+    assert count == PICTURES - 2
+
+
+def test_what_is_known_of_each_picture_is_written(shards: Path, tmp_path: Path) -> None:
+    clean(shards, tmp_path / "out", [BrokenImage(), Probe()])
+    pictures = pq.read_table(tmp_path / "out" / "pictures.parquet").to_pylist()
+    assert len(pictures) == PICTURES
+    assert pictures[0]["path"].endswith("000000000000.jpg")
+    assert pictures[0]["group"] == "questions.json val2014"
+    assert pictures[0]["probe_level"] == 40
+    assert (pictures[7]["fault"], pictures[7]["probe_level"]) == ("truncated", None)
+
+
+def test_the_manifest_lists_the_evidence(shards: Path, tmp_path: Path) -> None:
+    manifest = clean(shards, tmp_path / "out", [Probe()])
+    assert [entry.file for entry in manifest.files] == [
+        "evidence/probe/darkest.bin", "evidence/probe/widths.json",
+        "findings.parquet", "pictures.parquet",
+    ]  # fmt: skip
+    widths = json.loads((tmp_path / "out" / "evidence" / "probe" / "widths.json").read_text())
+    assert sum(widths.values()) == PICTURES - 1
+
+
+@pytest.mark.parametrize("kind", ["processes", "threads"])
+def test_the_outcome_knows_nothing_of_the_workers(kind: str, shards: Path, tmp_path: Path) -> None:
+    for name, workers in (("alone", 0), ("two", 2)):
+        options = ExaminationOptions(workers=workers, worker_kind=kind, no_cache=True)
+        clean(shards, tmp_path / name, [BrokenImage(), Probe()], examination=options)
+    assert bytes_of(tmp_path / "alone") == bytes_of(tmp_path / "two")
+
+
+def test_no_picture_is_looked_at_twice(shards: Path, tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    clean(shards, tmp_path / "one", [Probe(diary=diary)])
+    assert set(looks(diary).values()) == {1}
+    clean(shards, tmp_path / "two", [BrokenImage(), Probe(diary=diary, spare=True)])
+    assert set(looks(diary).values()) == {1}
+    clean(shards, tmp_path / "three", [Probe(diary=diary, factor=2)])
+    assert set(looks(diary).values()) == {2}
+
+
+def test_without_a_cache_nothing_is_left_behind(shards: Path, tmp_path: Path) -> None:
+    clean(shards, tmp_path / "out", [Probe()], examination=ExaminationOptions(no_cache=True))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_damaged_receipt_is_none(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    cache, cleaner = PictureCache(tmp_path), Probe()
+    facts = pa.RecordBatch.from_pydict({"digest": ["a"], "probe_level": [1.0]})
+    cache.keep(cleaner, "key", Receipt(facts, b"tally"))
+    assert cache.find(cleaner, "key") == Receipt(facts, b"tally")
+    path = tmp_path / "probe" / cleaner_key(cleaner) / "key"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert cache.find(cleaner, "key") is None
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    options = ExaminationOptions(cache=tmp_path / "file")
+    clean(shards, tmp_path / "out", [Probe()], examination=options)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "going on without a cache" in caplog.text
+
+
+class Deadly(Probe):
+    """Kills the process that looks."""
+
+    def examine(self, view: object) -> dict[str, object]:
+        import os
+
+        os._exit(7)
+
+
+def test_a_worker_that_dies_is_said(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(VqaDataError, match="a worker process died"):
+        clean(shards, tmp_path / "out", [Deadly()], examination=ExaminationOptions(workers=1))
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,68 @@
+"""A line on the terminal that says how far a long work has come; silent where nobody looks."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+INTERVAL = 0.2
+"""Seconds between two states of the line."""
+
+
+class Progress:
+    """Shows a count, its rate and the time that is left on standard error, if that is a terminal.
+
+    Args:
+        what: What is counted: ``pictures examined``.
+        total: How many there are at most.
+    """
+
+    def __init__(self, what: str, total: int) -> None:
+        """Show nothing yet."""
+        self._what, self._total, self._done = what, total, 0
+        self._shown = sys.stderr.isatty()
+        self._start = self._last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Use as a context."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def advance(self, count: int) -> None:
+        """Count some more."""
+        self._done += count
+        now = time.monotonic()
+        if self._shown and now - self._last >= INTERVAL:
+            self._last = now
+            sys.stderr.write(f"\r\x1b[K{self.line(now - self._start)}")
+            sys.stderr.flush()
+
+    def line(self, seconds: float) -> str:
+        """What is shown after a time of work.
+
+        >>> progress = Progress("pictures examined", 1000)
+        >>> progress.advance(250)
+        >>> progress.line(50.0)
+        '250 of 1,000 pictures examined, 5.0 a second, 2:30 left'
+        """
+        rate = self._done / seconds if seconds > 0 else 0.0
+        text = f"{self._done:,} of {self._total:,} {self._what}, {rate:,.1f} a second"
+        if not rate:
+            return text
+        minutes, left = divmod(round((self._total - self._done) / rate), 60)
+        hours, minutes = divmod(minutes, 60)
+        return (
+            f"{text}, " + (f"{hours}:{minutes:02}:" if hours else f"{minutes}:") + f"{left:02} left"
+        )

@@ -1,0 +1,112 @@
+"""What is known of all pictures of a data set once each of them was examined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from vqadata.chunks import mentions, views
+from vqadata.images.view import View
+from vqadata.shards.manifest import EVIDENCE
+from vqadata.shards.reader import Shards
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from vqadata.steps import Cleaner, Tally
+
+
+class Examined(NamedTuple):
+    """How many pictures were looked at."""
+
+    anew: int
+    """Read, decoded and examined in this run."""
+    known: int
+    """Taken from the cache."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All pictures of a data set, as one cleaner sees them.
+
+    Attributes:
+        shards: The data set.
+        pictures: One row a distinct picture, in order of first appearance: ``digest``, ``path``,
+            ``split``, ``group``, ``bytes``, ``width``, ``height``, ``format``, ``mode`` and the
+            columns of all cleaners. Mapped from a file: it does not fill the memory.
+        batch_of: Number of the record batch in which each of them is first mentioned.
+        tallies: The merged tallies by cleaner name.
+        examined: How many pictures were looked at for it.
+        output: The output folder.
+        cleaner: Name of the cleaner that looks.
+    """
+
+    shards: Shards
+    pictures: pa.Table
+    batch_of: list[int]
+    tallies: dict[str, Tally]
+    examined: Examined
+    output: Path
+    cleaner: str = ""
+
+    def tally(self, cleaner: Cleaner) -> Tally:
+        """The merged tally of a cleaner.
+
+        Raises:
+            KeyError: It keeps none.
+        """
+        return self.tallies[cleaner.step_name()]
+
+    @property
+    def evidence(self) -> Path:
+        """Folder for what the cleaner's findings point to, ``evidence/<cleaner>`` in the output.
+
+        What lies in it is listed in the manifest.
+        """
+        folder = self.output / EVIDENCE / self.cleaner
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The picture rows in shard order, without picture bytes: ``images`` holds paths alone."""
+        import pyarrow as pa
+
+        for batch in self.shards.batches():
+            images = batch.column("images")
+            paths = images.flatten().field("path")
+            named = pa.StructArray.from_arrays([paths], ["path"])
+            offsets = pa.array(images.offsets.to_numpy() - images.offsets[0].as_py(), pa.int32())
+            column = pa.ListArray.from_arrays(offsets, named)
+            yield batch.set_column(batch.schema.get_field_index("images"), "images", column)
+
+    def view(self, digest: str) -> View:
+        """One picture again.
+
+        Raises:
+            KeyError: There is no picture of that digest.
+        """
+        (found,) = self.views([digest])
+        return found
+
+    def views(self, digests: Iterable[str]) -> Iterator[View]:
+        """Pictures again, in file order whatever the order of ``digests``.
+
+        Raises:
+            KeyError: There is no picture of one of them.
+        """
+        wanted = sorted({(self.batch_of[self._rows[digest]], digest) for digest in digests})
+        by_batch: dict[int, set[str]] = {}
+        for number, digest in wanted:
+            by_batch.setdefault(number, set()).add(digest)
+        for number, chosen in by_batch.items():
+            batch = self.shards.batch(number)
+            first = {m.digest: m for m in reversed(list(mentions("", batch)))}
+            found = sorted((first[digest] for digest in chosen), key=lambda m: m.place)
+            yield from views(batch, tuple(found))
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {digest: row for row, digest in enumerate(self.pictures["digest"].to_pylist())}
