@@ -74,7 +74,7 @@ def demonstrate(out: Path, short: bool) -> None:
         (f"evaluate, {scores.questions:,} questions", "", "", "", "", f"{eval_seconds:.0f}"),
     ]
     print("", *table(rows), "", sep="\n")
-    print(f"exact match on the test split: {scores.overall['exact-match']:.2%}")
+    print(f"exact match on the test split: {scores.value('exact-match'):.2%}")
     print(f"a model that ignores the pictures reaches {LANGUAGE_ONLY:.0%}")
     if short:
         print(f"this was a short run of {recipe.max_steps} steps, not the full one: make demo")

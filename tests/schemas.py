@@ -12,7 +12,7 @@ from vqadata.receipt import Receipt, Remark
 from vqadata.record import Record
 from vqadata.shards.manifest import Manifest
 from vqatrain.config import EvalConfig, TrainConfig
-from vqatrain.evaluation import Scores
+from vqatrain.scoring import Scores
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 

@@ -84,6 +84,55 @@ def evaluate(config: Path | None, **given: Any) -> None:
     click.echo(f"predictions and scores: {options.out}")
 
 
+def _score_models() -> Sequence[tuple[str, type[BaseModel]]]:
+    from vqatrain.config import ScoreConfig
+
+    return [("", ScoreConfig)]
+
+
+@program.command(cls=ModelCommand, models=_score_models)
+@click.option("--explain", is_flag=True, help="Say where the metrics disagree, and why.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@CONFIG
+def score(explain: bool, as_json: bool, config: Path | None, **given: Any) -> None:
+    """Score the file PREDICTIONS against the answers in SHARDS.
+
+    \b
+    Example:
+      vqatrain score runs/first-val/predictions.jsonl shards --split val
+      vqatrain score answers.jsonl shards --metric all --explain
+      vqatrain score run-b.jsonl shards --against run-a.jsonl
+    """  # noqa: D301
+    from vqatrain import printing
+    from vqatrain.config import ScoreConfig
+    from vqatrain.metric import all_metrics
+    from vqatrain.metric_table import REFERENCE, disagreements
+    from vqatrain.score import score as score_file
+
+    found = score_file(build(ScoreConfig, given, config))
+    click.echo(found.scores.model_dump_json(indent=1) if as_json else printing.scored(found))
+    if explain:
+        apart = disagreements(found.rows, all_metrics())
+        click.echo(printing.disagreements(apart, REFERENCE), err=as_json)
+
+
+@program.command()
+@click.option("--table", is_flag=True, help="Print the scores of cases on which metrics differ.")
+def metrics(table: bool) -> None:
+    """List the metrics that are found.
+
+    \b
+    Example:
+      vqatrain metrics
+      vqatrain metrics --table
+    """  # noqa: D301
+    from vqatrain import printing
+    from vqatrain.metric import all_metrics
+    from vqatrain.metric_table import difference_table
+
+    click.echo(difference_table(all_metrics()) if table else printing.metrics())
+
+
 @program.command()
 def families() -> None:
     """List the model families that are found.

@@ -90,7 +90,39 @@ class TrainConfig(DataOptions):
     )
 
 
-class EvalConfig(DataOptions):
+class MetricOptions(DataOptions):
+    """How answers are scored."""
+
+    metric: list[str] = Field(
+        default_factory=list,
+        description="Metric to compute, of those that vqatrain metrics lists; may be given several "
+        "times; all computes each. By default VQA accuracy, official and robust, and exact match.",
+        json_schema_extra={"metavar": "NAME"},
+    )
+
+
+class ScoreConfig(MetricOptions):
+    """Options of ``vqatrain score``."""
+
+    predictions: Path = Field(
+        description="File of predictions: ours, LLaVA's answers, EvalAI's or GQA's list, samples "
+        "of lmms-eval.",
+        json_schema_extra={"argument": True},
+    )
+    against: Path | None = Field(
+        None, description="Predictions of another run on the same questions, to compare with."
+    )
+    missing: Literal["refuse", "wrong", "skip"] = Field(
+        "refuse",
+        description="What to do with questions that have no prediction: refuse to score, take them "
+        "for answered with nothing, or score the others alone.",
+    )
+    upload: Path | None = Field(
+        None, description="File to write for EvalAI: a list of question_id and answer."
+    )
+
+
+class EvalConfig(MetricOptions):
     """Options of ``vqatrain eval``."""
 
     model: str = Field(description="Run folder, model folder or hub id.")

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.errors import OptionError
 from vqatrain import model as models
@@ -18,7 +15,8 @@ from vqatrain import torchvision_cpu
 from vqatrain.batch import Batcher
 from vqatrain.config import EvalConfig
 from vqatrain.data import Questions
-from vqatrain.metric import all_metrics
+from vqatrain.metric import Metric, choose_metrics
+from vqatrain.scoring import Answered, Scores, summarise
 
 log = logging.getLogger(__name__)
 
@@ -28,23 +26,6 @@ SAY_EVERY = 10.0
 PREDICTIONS, SCORES = "predictions.jsonl", "scores.json"
 COPIED = ("question_id", "image_path", "text", "answer", "answers", "answer_type", "question_type")
 """Record columns that stand beside each prediction."""
-
-
-class Scores(BaseModel):
-    """What an evaluation found; ``scores.json`` is this model."""
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    data_digest: str = Field(description="Digest of the manifest of the shards.")
-    questions: int = Field(description="Questions that were answered.")
-    unanswered_in_data: int = Field(description="Of those, questions without a known answer.")
-    overall: dict[str, float | None] = Field(
-        description="Mean score, 0 to 1, of each metric; null where no row could be scored."
-    )
-    scored: dict[str, int] = Field(description="Rows that each metric could score.")
-    by_answer_type: dict[str, dict[str, float | None]]
-    by_question_type: dict[str, dict[str, float | None]]
 
 
 def evaluate(config: EvalConfig) -> Scores:
@@ -63,17 +44,19 @@ def evaluate(config: EvalConfig) -> Scores:
     if config.out.exists():
         raise OptionError("--out", f"{config.out} exists", "a new folder", "Choose another name.")
     questions = Questions(config)
+    metrics = choose_metrics(config.metric)
     rows = min(len(questions), config.limit or len(questions))
-    lines = [_scored(line) for line in _predictions(config, questions, rows)]
-    scores = _summary(config, questions, lines)
+    answered = list(_predictions(config, questions, rows))
+    scores = summarise(answered, metrics, config.model, questions.shards.digest)
     config.out.mkdir(parents=True)
     with (config.out / PREDICTIONS).open("w", encoding="utf-8") as file:
+        lines = (_scored(row, metrics) for row in answered)
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     (config.out / SCORES).write_text(scores.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return scores
 
 
-def _predictions(config: EvalConfig, questions: Questions, rows: int) -> Iterator[dict[str, Any]]:
+def _predictions(config: EvalConfig, questions: Questions, rows: int) -> Iterator[Answered]:
     """Answer the first ``rows`` questions greedily, in batches, in their order."""
     import torch
 
@@ -97,47 +80,19 @@ def _predictions(config: EvalConfig, questions: Questions, rows: int) -> Iterato
             ids = model.generate(**moved, max_new_tokens=config.max_new_tokens, do_sample=False)
         answers = batcher.decode(ids[:, inputs["input_ids"].shape[1] :])
         for _, answer, record in zip(batch, answers, records, strict=False):
-            yield {name: record[name] for name in COPIED} | {"prediction": answer}
+            yield Answered(record, answer)
         if time.monotonic() - said > SAY_EVERY:
             said = time.monotonic()
             log.info("%d of %d questions answered", start + len(batch), rows)
 
 
-def _scored(line: dict[str, Any]) -> dict[str, Any]:
-    scores = {
-        name: metric.score(line["prediction"], line) for name, metric in all_metrics().items()
+def _scored(row: Answered, metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """What stands of a row in the file of predictions."""
+    scores = {name: metric.score(row.prediction, row.record) for name, metric in metrics.items()}
+    return {name: row.record[name] for name in COPIED} | {
+        "prediction": row.prediction,
+        "scores": scores,
     }
-    return line | {"scores": scores}
-
-
-def _summary(config: EvalConfig, questions: Questions, lines: list[dict[str, Any]]) -> Scores:
-    overall = _means(lines)
-    return Scores(
-        model=config.model,
-        data_digest=questions.shards.digest,
-        questions=len(lines),
-        unanswered_in_data=sum(line["answer"] is None for line in lines),
-        overall=overall,
-        scored={name: sum(line["scores"][name] is not None for line in lines) for name in overall},
-        by_answer_type=_by(lines, "answer_type"),
-        by_question_type=_by(lines, "question_type"),
-    )
-
-
-def _by(lines: list[dict[str, Any]], column: str) -> dict[str, dict[str, float | None]]:
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in lines:
-        if line[column] is not None:
-            groups[line[column]].append(line)
-    return {name: _means(groups[name]) for name in sorted(groups)}
-
-
-def _means(lines: list[dict[str, Any]]) -> dict[str, float | None]:
-    means: dict[str, float | None] = {}
-    for name in all_metrics():
-        values = [line["scores"][name] for line in lines if line["scores"][name] is not None]
-        means[name] = sum(values) / len(values) if values else None
-    return means
 
 
 def _suffix(config: EvalConfig) -> str:

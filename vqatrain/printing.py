@@ -2,20 +2,75 @@
 
 from __future__ import annotations
 
-from vqatrain.evaluation import Scores
+from collections.abc import Mapping, Sequence
+
 from vqatrain.family import family_named, family_names
+from vqatrain.intervals import Interval
 from vqatrain.metric import all_metrics
+from vqatrain.metric_table import Disagreement
+from vqatrain.score import Scored
+from vqatrain.scoring import Score, Scores
+
+TYPES_SHOWN = 12
+"""Answer types that a table shows; the file of scores has all."""
 
 
 def scores(found: Scores) -> str:
-    """A table of scores: overall, then by answer type."""
-    metrics = all_metrics()
-    lines = [f"{'':24}" + "".join(f"{metric.title:>16}" for metric in metrics.values())]
-    lines.append(_line(f"all {found.questions:,} questions", found.overall, list(metrics)))
-    for kind, means in found.by_answer_type.items():
-        lines.append(_line(f"  {kind}", means, list(metrics)))
+    """A line a metric: its score with the interval, and how many rows it rests on."""
+    titles = {name: metric.title for name, metric in all_metrics().items()}
+    lines = [f"{'':28}{'score':>9}{'95 % interval':>20}{'questions':>11}"]
+    lines += [_line(titles[name], score) for name, score in found.overall.items()]
+    for kind, by_metric in list(found.by_answer_type.items())[:TYPES_SHOWN]:
+        lines.append(f"answer type {kind}")
+        lines += [_line(f"  {titles[name]}", score) for name, score in by_metric.items()]
+    if (more := len(found.by_answer_type) - TYPES_SHOWN) > 0:
+        lines.append(f"{more} more answer types not shown; --json has them")
     if found.unanswered_in_data:
         lines.append(f"{found.unanswered_in_data:,} questions have no known answer; not scored")
+    return "\n".join(lines)
+
+
+def scored(found: Scored) -> str:
+    """The scores of a file of predictions, what was not in it, and how another run compares."""
+    lines = [scores(found.scores)]
+    if found.without:
+        lines.append(f"{found.without:,} questions have no prediction")
+    if found.unknown:
+        lines.append(f"{found.unknown:,} predictions are for other questions; left out")
+    if found.gains:
+        lines.append(gains(found.gains))
+    return "\n".join(lines)
+
+
+def gains(found: Mapping[str, Interval]) -> str:
+    """How much better the other run is, and whether that may be chance."""
+    titles = {name: metric.title for name, metric in all_metrics().items()}
+    lines = ["the other run, paired"]
+    for name, gain in found.items():
+        chance = "" if gain.low > 0 or gain.high < 0 else "  may be chance"
+        span = f"{100 * gain.low:+.2f} to {100 * gain.high:+.2f}"
+        lines.append(f"  {titles[name]:26}{100 * gain.score:>+9.2f}{span:>20} points{chance}")
+    return "\n".join(lines)
+
+
+def disagreements(found: Sequence[Disagreement], reference: str) -> str:
+    """Where metrics differ from the reference, with what they compare."""
+    if not found:
+        return f"no metric scores a row otherwise than {reference}"
+    lines = [f"against {reference}"]
+    for entry in found:
+        counts = f"{entry.higher:,} higher, {entry.lower:,} lower"
+        lines.append(f"  {entry.metric}: {counts}, of {entry.rows:,} rows")
+        lines += [f"    {example}" for example in entry.examples]
+    return "\n".join(lines)
+
+
+def metrics() -> str:
+    """A line a metric: its name, and in brackets those that are always computed."""
+    lines = []
+    for name, metric in all_metrics().items():
+        about = (type(metric).__doc__ or "").partition("\n")[0]
+        lines.append(f"{name:22}{about}{' (standard)' if metric.standard else ''}")
     return "\n".join(lines)
 
 
@@ -25,9 +80,8 @@ def families() -> str:
     return "\n".join(f"tiny:{name:16} {', '.join(kind.model_types)}" for name, kind in rows)
 
 
-def _line(label: str, means: dict[str, float | None], metrics: list[str]) -> str:
-    return f"{label:24}" + "".join(f"{_percent(means[name]):>16}" for name in metrics)
-
-
-def _percent(score: float | None) -> str:
-    return "-" if score is None else f"{score:.2%}"
+def _line(label: str, score: Score) -> str:
+    if score.score is None or score.low is None or score.high is None:
+        return f"{label:28}{'-':>9}{'':20}{0:>11}"
+    span = f"{score.low:.2%} - {score.high:.2%}"
+    return f"{label:28}{score.score:>9.2%}{span:>20}{score.rows:>11,}"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from vqatrain.metric import Metric
+from vqatrain.metric import Metric, RecordView
 
 
 class ExactMatch(Metric):
     """1 if prediction and answer are equal, else 0."""
 
     title: ClassVar[str] = "exact match"
+    standard: ClassVar[bool] = True
 
-    def score(self, prediction: str, record: Mapping[str, Any]) -> float | None:
+    def score(self, prediction: str, record: RecordView) -> float | None:
         """Compare with ``answer``; ``None`` if the record has none."""
         answer = record["answer"]
         if answer is None:

@@ -1,135 +1,34 @@
-r"""VQA accuracy, bit-equal to the official evaluation code, with its quirks.
+"""VQA accuracy, bit-equal to the official evaluation code, with its quirks.
 
 Source: Antol et al., ICCV 2015 (https://arxiv.org/abs/1505.00468), and the reference implementation
 ``PythonEvaluationTools/vqaEvaluation/vqaEval.py`` of https://github.com/GT-Vision-Lab/VQA at commit
 a013f00. A prediction scores the mean, over the annotators, of
 ``min(matches among the others / 3, 1)``.
 
-Quirks that are kept, because scores in papers have them:
-
-* If all answers are equal nothing is normalised: "Yes" scores 0 against ten times "yes".
-* "The others" are the answers that differ from the annotator's as a whole (text, id, confidence);
-  without ids that leaves out all equal ones.
-* Any comma between digits changes how every punctuation mark of the text is treated.
-* The pattern for periods has a slip (``(?!<=\d)`` for ``(?<!\d)``) and so removes every period
-  that no digit follows, and of those the first 32 only (a flag is passed as the count).
-* Contractions with capitals are never met, because the text is lower case by then.
+Quirks are kept, because scores in papers have them; see
+:func:`vqatrain.consensus.official_scores` and :mod:`vqatrain.answer_text`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
-from vqatrain.metric import Metric
-
-PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
-"""Marks that are removed, or replaced by a space, one after the other in this order."""
-
-PERIOD = re.compile(r"(?!<=\d)(\.)(?!\d)")
-COMMA_IN_NUMBER = re.compile(r"(\d)(\,)(\d)")
-PERIODS_REMOVED = int(re.UNICODE)
-
-NUMBER_WORDS = {
-    word: str(value)
-    for value, words in enumerate(
-        ("none zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    )
-    for word in words.split()
-}
-ARTICLES = frozenset({"a", "an", "the"})
-
-ONE_APOSTROPHE = """
-    ain't aren't can't could've couldn't didn't doesn't don't hadn't hasn't haven't he'd he's how'd
-    how'll how's isn't it'd it'll ma'am mightn't might've mustn't must've needn't not've o'clock
-    oughtn't shan't should've shouldn't somebody'll somebody's someone'd someone'll someone's
-    something'd something'll that's there'd there're there's they'd they'll they're they've 'twas
-    wasn't we've weren't what'll what're what's what've when's where'd where's where've who'd who'll
-    who's who've why'll why're why's won't would've wouldn't y'all you'd you'll you're you've
-"""
-"""Contractions that are met without their apostrophe: "dont" is read as "don't"."""
-
-TWO_APOSTROPHES = """
-    couldn't've hadn't've he'd've it'd've mightn't've she'd've shouldn't've somebody'd've
-    someone'd've something'd've there'd've they'd've we'd've who'd've wouldn't've y'all'll you'd've
-"""
-"""Contractions that are met with one of the two missing: "couldn'tve" and "couldnt've"."""
+from vqatrain.consensus import official_forms, vqa_accuracy
+from vqatrain.metric import Consensus, RecordView
 
 
-def _contractions() -> dict[str, str]:
-    table = {word.replace("'", ""): word for word in ONE_APOSTROPHE.split()}
-    for word in TWO_APOSTROPHES.split():
-        first, second = (at for at, letter in enumerate(word) if letter == "'")
-        table[word[:first] + word[first + 1 :]] = word
-        table[word[:second] + word[second + 1 :]] = word
-    for without in ("ow's'at", "'ows'at", "'ow'sat"):
-        table[without] = "'ow's'at"
-    for without in ("yall'd've", "y'alld've", "y'all'dve"):
-        table[without] = "y'all'd've"
-    # The one entry that takes an apostrophe away.
-    return table | {"somebody'd": "somebodyd"}
-
-
-CONTRACTIONS = _contractions()
-
-
-class VqaAccuracy(Metric):
+class VqaAccuracy(Consensus):
     """Official VQA accuracy; needs several answers."""
 
     title: ClassVar[str] = "VQA accuracy"
+    standard: ClassVar[bool] = True
 
-    def score(self, prediction: str, record: Mapping[str, Any]) -> float | None:
-        """Score against all answers; ``None`` with fewer than two, where it says nothing."""
+    def forms(self, prediction: str, answers: Sequence[str]) -> tuple[str, list[str]]:
+        """Both in the official form, or as they are where all answers are equal."""
+        return official_forms(prediction, answers)
+
+    def score(self, prediction: str, record: RecordView) -> float | None:
+        """Score against all answers with their ids; ``None`` with fewer than two."""
         answers = record["answers"]
         return vqa_accuracy(prediction, answers) if len(answers) > 1 else None
-
-
-def vqa_accuracy(prediction: str, answers: Sequence[Mapping[str, Any]]) -> float:
-    """Score one prediction.
-
-    Args:
-        prediction: What the model answered.
-        answers: The annotators' answers: ``answer`` and whatever tells them apart (id, confidence).
-
-    Returns:
-        The score, from 0 to 1.
-
-    >>> ten = [{"answer": "yes", "answer_id": i} for i in range(10)]
-    >>> vqa_accuracy("yes", ten), vqa_accuracy("Yes", ten)
-    (1.0, 0.0)
-    """
-    given = [dict(answer) | {"answer": _one_line(answer["answer"])} for answer in answers]
-    prediction = _one_line(prediction)
-    if len({answer["answer"] for answer in given}) > 1:
-        for answer in given:
-            answer["answer"] = normalise(answer["answer"])
-        prediction = normalise(prediction)
-    scores = [
-        min(1, float(sum(o != one and o["answer"] == prediction for o in given)) / 3)
-        for one in given
-    ]
-    return float(sum(scores)) / len(scores)
-
-
-def normalise(text: str) -> str:
-    """An answer as the official code compares it.
-
-    >>> normalise("The two dogs, dont!")
-    '2 dogs don't'
-    """
-    words = (NUMBER_WORDS.get(word, word) for word in _unpunctuated(text).lower().split())
-    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
-
-
-def _one_line(text: str) -> str:
-    return text.replace("\n", " ").replace("\t", " ").strip()
-
-
-def _unpunctuated(text: str) -> str:
-    has_comma = COMMA_IN_NUMBER.search(text) is not None
-    out = text
-    for mark in PUNCTUATION:
-        glued = has_comma or f"{mark} " in text or f" {mark}" in text
-        out = out.replace(mark, "" if glued else " ")
-    return PERIOD.sub("", out, count=PERIODS_REMOVED)
