@@ -109,7 +109,7 @@ def test_a_flipped_bit_is_noticed_when_it_is_read(shards: Path) -> None:
     flipped(path, path.read_bytes().index(b"Question number 3?"))
     with pytest.raises(ShardError, match=r"damaged: batch 0 .* has digest"):
         list(open_shards(shards).records())
-    assert verify(shards).problems[0].startswith("val2014-00000.arrow: sha256")
+    assert "val2014-00000.arrow: damaged: batch 0" in verify(shards).problems[0]
 
 
 TAMPERINGS = {

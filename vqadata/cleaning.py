@@ -72,7 +72,7 @@ def clean(
         cleaners = [kind() for kind in cleaner_kinds()]
     chosen = [cleaner.fresh() for cleaner in cleaners]
     before = open_shards(shards)
-    if Path(out).resolve() == before.folder.resolve():
+    if before.is_at(Path(out)):
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     with new_folder(Path(out), options.overwrite) as folder:
         survey = examine(before, chosen, examination, folder)

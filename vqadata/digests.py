@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from itertools import accumulate
 from pathlib import Path
 
 
@@ -28,6 +29,8 @@ class HashingFile:
         self._file = path.open("wb")
         self._whole = hashlib.sha256()
         self._part = xxhash.xxh3_128()
+        self._ends: list[int] = []
+        self._parts: list[str] = []
         self.size = 0
         """Bytes written so far."""
 
@@ -36,18 +39,33 @@ class HashingFile:
         """Whether it was closed; pyarrow asks."""
         return self._file.closed
 
+    def expect(self, *lengths: int) -> None:
+        """Say into which parts the bytes that come next are cut."""
+        self._part.reset()
+        self._ends = [self.size + end for end in accumulate(lengths)]
+
+    def parts(self) -> list[str]:
+        """xxh3-128 of the parts that are complete since this was asked last, hexadecimal."""
+        complete, self._parts = self._parts, []
+        return complete
+
     def write(self, data: bytes) -> int:
         """Write some bytes."""
-        self._whole.update(data)
-        self._part.update(data)
-        self.size += len(data)
+        rest = memoryview(data)
+        self._whole.update(rest)
+        self.size += len(rest)
+        while self._ends and self.size >= self._ends[0]:
+            cut = len(rest) - (self.size - self._ends.pop(0))
+            self._part.update(rest[:cut])
+            self._parts.append(self._part.hexdigest())
+            self._part.reset()
+            rest = rest[cut:]
+        self._part.update(rest)
         return self._file.write(data)
 
-    def part_digest(self) -> str:
-        """xxh3-128 of what was written since this was asked last, hexadecimal."""
-        digest = self._part.hexdigest()
-        self._part.reset()
-        return digest
+    def rest(self) -> str:
+        """xxh3-128 of what was written behind the last part, hexadecimal."""
+        return self._part.hexdigest()
 
     def digest(self) -> str:
         """sha256 of the whole file, hexadecimal."""

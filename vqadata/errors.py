@@ -31,6 +31,10 @@ class VqaDataError(Exception):
         self.remedy = remedy
         super().__init__(self._sentence())
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes part by part."""
+        return type(self), (self.where, self.found, self.expected, self.remedy)
+
     def _sentence(self) -> str:
         expected = f"; expected {self.expected}" if self.expected else ""
         remedy = f". {self.remedy}" if self.remedy else ""
@@ -39,6 +43,10 @@ class VqaDataError(Exception):
 
 class ShardError(VqaDataError):
     """A shard folder that is unfinished, damaged, of another version or none at all."""
+
+
+class DamageError(ShardError):
+    """A batch, or a whole shard, whose bytes are not those of the manifest."""
 
 
 class OptionError(VqaDataError):
@@ -50,8 +58,13 @@ class MissingExtraError(VqaDataError, ImportError):
 
     def __init__(self, step: str, extra: str, library: str) -> None:
         """Name the step that needs ``library`` and the extra that brings it."""
+        self._needs = (step, extra, library)
         super().__init__(
             where=step,
             found=f"the package {library!r} is not installed",
             remedy=f"Install it with: pip install 'vqadata[{extra}]'",
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes."""
+        return type(self), self._needs

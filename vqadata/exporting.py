@@ -32,7 +32,7 @@ def export(
             looks complete is left in ``out``.
     """
     opened = open_shards(shards)
-    if Path(out).resolve() == opened.folder.resolve():
+    if opened.is_at(Path(out)):
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     with staged_folder(Path(out), overwrite, EXPORT_FOLDER) as folder:
         with Outbox(folder, opened.manifest.splits) as outbox:

@@ -105,9 +105,8 @@ def stats(folder: Path | str) -> Stats:
 def _found_by(shards: Shards) -> dict[str, int]:
     import polars as pl
 
-    rules = [
-        pl.Series(batch.column("image_facts").flatten().field("rule")) for batch in shards.batches()
-    ]
+    facts = (batch.column(0).flatten() for batch in shards.batches(["image_facts"]))
+    rules = [pl.Series(each.field("rule")) for each in facts]
     return _counts(pl.concat(rules)) if rules else {}
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.errors import ShardError
 from vqadata.record import Origin
-from vqadata.shards.manifest import BalanceEntry, InputForm, read_manifest
+from vqadata.shards.manifest import BalanceEntry, InputForm, check_file, read_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -308,7 +308,9 @@ def select_entries(
         ShardError: The folder cannot be read.
     """
     manifest, _ = read_manifest(folder)
-    for entry in read_ledger(folder / manifest.ledger.file):
+    path = folder / manifest.ledger.file
+    check_file(path, manifest.ledger)
+    for entry in read_ledger(path):
         if action in (None, entry.action) and reason in (None, entry.reason):
             yield entry
 

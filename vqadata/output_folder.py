@@ -67,12 +67,19 @@ def staged_folder(folder: Path, overwrite: bool, kind: FolderKind) -> Iterator[P
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in ``folder`` durable."""
+    """Make renames in ``folder``, or the bytes of a file, durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """See to it that all files under ``folder`` are on disk, with their names."""
+    for path in folder.rglob("*"):
+        sync_folder(path)
+    sync_folder(folder)
 
 
 def write_durably(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.grouping import group_members
-from vqadata.shards.reader import Shards
+from vqadata.shards.reader import TEXT, Shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +54,7 @@ def picture_groups(
 
     numbers: dict[str, int] = {}
     keys_of, pairs, apart = [np.empty(0, np.int64)], list(alike), set[str]()
-    for split, batch in shards.split_batches():
+    for split, batch in shards.split_batches(TEXT):
         pictures = picture_keys(batch)
         if within in (None, split):
             keys, linked = _question_keys(batch, pictures)
@@ -80,12 +80,12 @@ def picture_keys(batch: pa.RecordBatch) -> list[list[str]]:
     """
     import pyarrow.compute as pc
 
-    images, facts = batch.column("images"), batch.column("image_facts")
-    paths = pc.struct_field(pc.list_flatten(images), "path").to_pylist()
+    facts = batch.column("image_facts")
+    paths = pc.struct_field(pc.list_flatten(facts), "path").to_pylist()
     digests = pc.struct_field(pc.list_flatten(facts), "digest").to_pylist()
     flat = zip(digests, paths, strict=True)
     found = iter([digest or (path and f"name {path}") for digest, path in flat])
-    counts = pc.list_value_length(images).to_pylist()
+    counts = pc.list_value_length(facts).to_pylist()
     return [[key for _ in range(count) if (key := next(found))] for count in counts]
 
 

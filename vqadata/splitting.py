@@ -89,7 +89,7 @@ def split(
     part_of = _of_questions(part_of_group, groups)
     with new_folder(Path(out), options.overwrite) as folder:
         ledger = Ledger(folder / LEDGER, "split")
-        entries = read_ledger(before.folder / before.manifest.ledger.file)
+        entries = read_ledger(before.ledger_path)
         ledger.resume(before.manifest.balance, entries)
         names = [part.name for part in how.part]
         with ShardWriter(folder, options.shard_mb << 20) as writer:
@@ -104,7 +104,7 @@ def split(
 
 
 def _check(before: Shards, out: Path, how: SplitOptions) -> None:
-    if out.resolve() == before.folder.resolve():
+    if before.is_at(out):
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     splits = before.manifest.splits
     if how.within is None:
@@ -112,7 +112,7 @@ def _check(before: Shards, out: Path, how: SplitOptions) -> None:
     if how.within not in splits:
         known = ", ".join(name or "(no name)" for name in splits) or "none, there are no rows"
         raise OptionError(
-            f"--within {how.within}", f"no such split in {before.folder}", f"one of {known}",
+            f"--within {how.within}", f"no such split in {before.where}", f"one of {known}",
             "Check the spelling, or leave it out to split all rows.",
         )  # fmt: skip
     for part in how.part:

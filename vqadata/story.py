@@ -36,7 +36,7 @@ def explain(question_id: str, folder: Path | str) -> Story:
         ShardError: The folder cannot be read.
     """
     shards = open_shards(folder)
-    path = shards.folder / shards.manifest.ledger.file
+    path = shards.ledger_path
     entries = [entry for entry in read_ledger(path) if entry.question_id == question_id]
     kept = _kept(shards, question_id)
     if not kept and not entries:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vqadata.chunks import mentions, views
 from vqadata.images.view import View
 from vqadata.shards.manifest import EVIDENCE
-from vqadata.shards.reader import Shards
+from vqadata.shards.reader import TEXT, Shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,13 +74,12 @@ class Survey:
         """The picture rows in shard order, without picture bytes: ``images`` holds paths alone."""
         import pyarrow as pa
 
-        for batch in self.shards.batches():
-            images = batch.column("images")
-            paths = images.flatten().field("path")
+        for batch in self.shards.batches(TEXT):
+            facts = batch.column("image_facts")
+            paths = facts.flatten().field("path")
             named = pa.StructArray.from_arrays([paths], ["path"])
-            offsets = pa.array(images.offsets.to_numpy() - images.offsets[0].as_py(), pa.int32())
-            column = pa.ListArray.from_arrays(offsets, named)
-            yield batch.set_column(batch.schema.get_field_index("images"), "images", column)
+            offsets = pa.array(facts.offsets.to_numpy() - facts.offsets[0].as_py(), pa.int32())
+            yield batch.append_column("images", pa.ListArray.from_arrays(offsets, named))
 
     def view(self, digest: str) -> View:
         """One picture again.

@@ -76,7 +76,7 @@ class Questions:
         """
         record = self.table.row(row, named=True)
         identity = record["question_id"]
-        where = f"{self.shards.folder}: question {identity}"
+        where = f"{self.shards.where}: question {identity}"
         pictures = []
         for data in self.shards.pictures(record["picture_row"]):
             if data is None:
@@ -106,7 +106,7 @@ def trainable(questions: Questions) -> None:
     import polars as pl
 
     table = questions.table
-    where = str(questions.shards.folder)
+    where = questions.shards.where
     unanswered = table.filter(pl.col("answer").is_null())
     if unanswered.height:
         raise VqaDataError(

@@ -75,7 +75,7 @@ def card_head(facts: CardFacts) -> dict[str, Any]:
 def known_licence(shards: Shards) -> str | None:
     """The licence of all rows, if they name one and the same."""
     names: set[str | None] = set()
-    for batch in shards.batches():
+    for batch in shards.batches(["questions"]):
         names.update(batch.column("questions").flatten().field("licence").unique().to_pylist())
     return names.pop() if len(names) == 1 else None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from vqadata.digests import file_digest
 from vqadata.errors import VqaDataError
 from vqadata.ledger import Ledger
-from vqadata.output_folder import FolderKind, staged_folder
+from vqadata.output_folder import FolderKind, staged_folder, sync_folder, sync_tree
 from vqadata.shards.manifest import (
     EVIDENCE,
     FINDINGS,
@@ -70,9 +70,12 @@ def finish(
     folder = staging.parent
     if not manifest.adds_up:
         raise _unbalanced(folder, manifest)
+    sync_tree(staging)
     _remove_ours(folder)
     for file in sorted(staging.iterdir()):
         file.rename(folder / file.name)
+    # The manifest must not reach the disk before the names of the files that it promises.
+    sync_folder(folder)
     write_manifest(folder, manifest)
     return manifest
 

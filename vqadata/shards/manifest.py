@@ -9,10 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from vqadata.digests import file_digest
 from vqadata.errors import ShardError
 from vqadata.output_folder import UNFINISHED, write_durably
 
@@ -22,8 +30,25 @@ FINDINGS = "findings.parquet"
 PICTURES = "pictures.parquet"
 EVIDENCE = "evidence"
 """Subfolder of what findings point to."""
-FORMAT_VERSION = 2
-"""Version of the folder's layout. A reader refuses every other one and names both."""
+FORMAT_VERSION = 3
+"""Version of the folder's layout (``docs/format.md``). A reader refuses every other one and names
+both."""
+
+
+def inside(name: str) -> str:
+    """A file name that stays in its folder, or an error.
+
+    Raises:
+        ValueError: It is empty, absolute, leads upwards, or is no portable path with slashes.
+    """
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts) or set(name) & set("\\:\0"):
+        raise ValueError(f"{name!r} leads out of the folder; expected a plain path inside it")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(inside)]
+"""A path with slashes that stays in its folder."""
 
 
 class _Part(BaseModel):
@@ -31,25 +56,53 @@ class _Part(BaseModel):
 
 
 class BatchEntry(_Part):
-    """One record batch of a shard: the unit that a reader checks and hands out."""
+    """One record batch of a shard: the unit that a reader checks and hands out.
 
-    offset: int = Field(description="First byte of the batch's message in the file.")
-    length: int = Field(description="Bytes of the message.")
-    xxh3: str = Field(description="xxh3-128 of those bytes, hexadecimal.")
-    pictures: int = Field(description="Picture rows in the batch.")
-    questions: int = Field(description="Questions in the batch.")
+    Its message has two segments, so that questions can be read and checked without the pictures.
+    """
+
+    offset: int = Field(ge=0, description="First byte of the batch's message in the file.")
+    length: int = Field(gt=0, description="Bytes of the message.")
+    text_length: int = Field(
+        gt=0, description="Bytes of its first segment: all but the column images."
+    )
+    text_xxh3: str = Field(description="xxh3-128 of the first segment, hexadecimal.")
+    pictures_xxh3: str = Field(description="xxh3-128 of the rest of the message, hexadecimal.")
+    pictures: int = Field(ge=1, description="Picture rows in the batch.")
+    questions: int = Field(ge=0, description="Questions in the batch.")
+
+    @property
+    def end(self) -> int:
+        """First byte behind the message."""
+        return self.offset + self.length
 
 
 class ShardEntry(_Part):
-    """One Arrow IPC file."""
+    """One Arrow IPC file. The digests of head, batches and tail cover each of its bytes once."""
 
-    file: str = Field(description="File name in the folder.")
+    file: FileName = Field(description="File name in the folder.")
     bytes: int = Field(description="File size.")
     sha256: str = Field(description="sha256 of the file, hexadecimal.")
+    head_xxh3: str = Field(description="xxh3-128 of what stands before the first batch.")
+    tail_xxh3: str = Field(description="xxh3-128 of what stands behind the last batch.")
     split: str = Field(description="Split of all its questions; empty where the source names none.")
     pictures: int = Field(description="Picture rows.")
     questions: int = Field(description="Questions.")
-    batches: list[BatchEntry] = Field(description="The record batches in file order.")
+    batches: list[BatchEntry] = Field(
+        min_length=1, description="The record batches in file order, without gaps."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """Each byte lies in one part, and the batches hold what the shard holds."""
+        ends = [self.batches[0].offset, *(batch.end for batch in self.batches)]
+        starts = [*(batch.offset for batch in self.batches), ends[-1]]
+        if ends != starts or ends[-1] > self.bytes:
+            raise ValueError("its batches do not follow each other inside the file")
+        for count in ("pictures", "questions"):
+            if sum(getattr(batch, count) for batch in self.batches) != getattr(self, count):
+                raise ValueError(f"its batches do not have {getattr(self, count)} {count}")
+        return self
 
 
 class InputForm(_Part):
@@ -108,21 +161,20 @@ class BalanceEntry(_Part):
         return self.seen == self.kept + lost
 
 
-class LedgerFile(_Part):
-    """The Parquet file with one row for each record that is not simply kept."""
-
-    file: str = Field(description="File name in the folder.")
-    bytes: int = Field(description="File size.")
-    sha256: str = Field(description="sha256 of the file.")
-    entries: dict[str, int] = Field(description="Rows by action: dropped, quarantined, flagged.")
-
-
 class FileEntry(_Part):
     """A file that goes with the data: findings, what is known of pictures, evidence."""
 
-    file: str = Field(description="Path in the folder, with slashes.")
+    file: FileName = Field(description="Path in the folder, with slashes.")
     bytes: int = Field(description="File size.")
     sha256: str = Field(description="sha256 of the file.")
+
+
+class LedgerFile(FileEntry):
+    """The Parquet file with one row for each record that is not simply kept."""
+
+    entries: dict[str, int] = Field(
+        description="Rows by action: dropped, quarantined, flagged, masked."
+    )
 
 
 class Manifest(_Part):
@@ -165,17 +217,33 @@ class Manifest(_Part):
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest atomically, with its digest."""
-    document = manifest.model_dump(mode="json")
-    document["digest"] = manifest_digest(document)
-    text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True)
-    write_durably(folder / MANIFEST, text + "\n")
+    body = _text(manifest.model_dump(mode="json"))
+    write_durably(folder / MANIFEST, f"{body}{_DIGEST}{_sha256(body.encode())}{_END}")
 
 
-def manifest_digest(document: dict[str, Any]) -> str:
-    """The identity of a data set: sha256 of the manifest's canonical JSON without ``digest``."""
-    members = {key: value for key, value in document.items() if key != "digest"}
-    text = json.dumps(members, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _text(document: dict[str, Any]) -> str:
+    """All members as JSON, a line each, and a line for each item of a list."""
+    lines = []
+    for name in sorted(document):
+        value = document[name]
+        if isinstance(value, list) and value:
+            items = ",\n  ".join(map(_compact, value))
+            lines.append(f" {_compact(name)}: [\n  {items}\n ],\n")
+        else:
+            lines.append(f" {_compact(name)}: {_compact(value)},\n")
+    return "{\n" + "".join(lines)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+_DIGEST, _END = ' "digest": "', '"\n}\n'
+"""What stands around the digest, which is that of all bytes before this line."""
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, str]:
@@ -184,35 +252,71 @@ def read_manifest(folder: Path) -> tuple[Manifest, str]:
     Raises:
         ShardError: The folder is missing, unfinished, of another version, or not a shard folder.
     """
+    return parse_manifest(read_manifest_bytes(folder), str(folder / MANIFEST))
+
+
+def read_manifest_bytes(folder: Path) -> bytes:
+    """The bytes of the manifest of a finished folder.
+
+    Raises:
+        ShardError: There is none.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         raise _no_manifest(folder)
+    return path.read_bytes()
+
+
+def parse_manifest(data: bytes, where: str) -> tuple[Manifest, str]:
+    """Check the bytes of a manifest; return it with its digest.
+
+    Args:
+        data: The whole file.
+        where: Its name in errors.
+
+    Raises:
+        ShardError: It is damaged or of another version.
+    """
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ShardError(
-            str(path), f"not readable as JSON: {error}", "a manifest", _REBUILD
-        ) from None
+        raise ShardError(where, f"not readable as JSON: {error}", "a manifest", _REBUILD) from None
     version = document.get("format_version") if isinstance(document, dict) else None
     if version != FORMAT_VERSION:
-        raise ShardError(
-            str(path), f"format version {version}", f"version {FORMAT_VERSION}",
-            "Use the vqadata release that wrote it, or convert again.",
-        )  # fmt: skip
-    digest = document.pop("digest", None)
-    if digest != manifest_digest(document):
-        raise ShardError(str(path), "changed after it was written", f"digest {digest}", _REBUILD)
+        raise _other_version(where, version)
+    digest = str(document.pop("digest", None))
+    body = data.removesuffix(f"{_DIGEST}{digest}{_END}".encode())
+    if len(body) == len(data) or digest != _sha256(body):
+        raise ShardError(where, "changed after it was written", f"digest {digest}", _REBUILD)
     try:
         return Manifest.model_validate(document), digest
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in fault["loc"])
-        raise ShardError(
-            f"{path}: {place}", str(fault["msg"]), "a whole manifest", _REBUILD
-        ) from None
+        found = str(fault["msg"]).removeprefix("Value error, ")
+        raise ShardError(f"{where}: {place}", found, "a whole manifest", _REBUILD) from None
 
 
-_REBUILD = "The folder is damaged: make it again from its source."
+def check_file(path: Path, entry: FileEntry) -> None:
+    """Compare a file that is no shard with the manifest.
+
+    Raises:
+        ShardError: It is missing, or differs.
+    """
+    remedy = "Restore it from a copy, or rebuild it with vqadata repair."
+    if not path.is_file():
+        raise ShardError(str(path), "no such file", "a file of the manifest", remedy)
+    if (found := file_digest(path)) != entry.sha256:
+        raise ShardError(str(path), f"damaged: sha256 {found}", entry.sha256, remedy)
+
+
+def _other_version(where: str, version: object) -> ShardError:
+    newer = isinstance(version, int) and version > FORMAT_VERSION
+    remedy = "Use a newer release of vqadata." if newer else "Make the folder again."
+    return ShardError(where, f"format version {version}", f"version {FORMAT_VERSION}", remedy)
+
+
+_REBUILD = "The folder is damaged: restore the manifest from a copy, or make the folder again."
 
 
 def _no_manifest(folder: Path) -> ShardError:

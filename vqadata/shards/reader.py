@@ -7,32 +7,62 @@ large the data set is.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vqadata.digests import bytes_digest
-from vqadata.errors import OptionError, ShardError
+from vqadata.errors import DamageError, OptionError
 from vqadata.record import Record
-from vqadata.shards.manifest import BatchEntry, ShardEntry, read_manifest
-from vqadata.shards.schema import shard_schema
+from vqadata.shards.manifest import MANIFEST, BatchEntry, ShardEntry, parse_manifest
+from vqadata.shards.message import MessageError
+from vqadata.shards.read_options import ReadOptions
+from vqadata.shards.schema import IMAGES, shard_schema
+from vqadata.shards.store import LocalStore, Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TEXT = ("image_facts", "questions")
+"""The columns that are read without the pictures."""
 
-def open_shards(folder: Path | str) -> Shards:
+log = logging.getLogger(__name__)
+
+
+def open_shards(folder: Path | str, options: ReadOptions | None = None) -> Shards:
     """Open a finished folder.
+
+    Args:
+        folder: The folder.
+        options: What to do about damage, and more.
 
     Raises:
         ShardError: The folder is missing, unfinished, damaged or of another version.
     """
-    return Shards(Path(folder))
+    return Shards(Path(folder), LocalStore(Path(folder)), options or ReadOptions())
 
 
-class _BatchPlace(NamedTuple):
+class Damage(NamedTuple):
+    """A batch that was skipped, because its bytes are not those of the manifest."""
+
+    file: str
+    """The shard."""
+    batch: int
+    """Number of the batch in it."""
+    pictures: int
+    """Picture rows that it holds."""
+    questions: int
+    """Questions that it holds."""
+    found: str
+    """What is wrong with it."""
+
+
+class BatchPlace(NamedTuple):
+    """Where a batch is among all."""
+
     shard: int
+    """Its shard in the manifest."""
     number: int
     """Of the batch in its shard."""
     first_row: int
@@ -43,49 +73,83 @@ class Shards:
     """A finished folder of shards.
 
     Attributes:
-        folder: Where it lies.
+        folder: Where it lies; use ``where`` to name it.
+        where: Its name for people: the path, or the URL.
         manifest: What it promises.
         digest: Digest of the manifest: the identity of this version of the data.
+        options: How it is read.
+        places: Where each batch is, by its number over all shards.
+        damage: The batches that were skipped so far, if damage is to be skipped.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store, options: ReadOptions) -> None:
         """Read the manifest; open the shard files when a row is asked for."""
-        self.folder = folder
-        self.manifest, self.digest = read_manifest(folder)
-        self._places = list(_places(self.manifest.shards))
-        self._first_rows = [place.first_row for place in self._places]
-        self._readers: dict[int, _ShardReader] = {}
+        self.folder, self.where, self.options = folder, store.where, options
+        self._store = store
+        self.manifest, self.digest = parse_manifest(store.manifest(), store.path(MANIFEST))
+        self.places = list(_places(self.manifest.shards))
+        self.damage: list[Damage] = []
+        self._first_rows = [place.first_row for place in self.places]
+        if options.on_damage == "fail":
+            self._refuse_missing()
 
-    @property
-    def ledger_path(self) -> Path:
-        """Where the ledger lies."""
-        return self.folder / self.manifest.ledger.file
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the record batches in order, as views into the mapped files.
 
-        Raises:
-            ShardError: A file is missing or its bytes are not those of the manifest.
-        """
-        for place in self._places:
-            yield self._batch(place)
+        Args:
+            columns: Only these columns, in this order; all by default. Without ``images`` the bytes
+                of the pictures are neither read nor checked.
 
-    def batch(self, number: int) -> pa.RecordBatch:
+        Raises:
+            DamageError: A file is missing or its bytes are not those of the manifest, and damage is
+                not to be skipped.
+        """
+        for _, batch in self._walk(columns):
+            yield batch
+
+    def batch(self, number: int, columns: Sequence[str] | None = None) -> pa.RecordBatch:
         """One record batch by its number over all shards, as a view into the mapped file.
 
-        Raises:
-            ShardError: As :meth:`batches`.
-        """
-        return self._batch(self._places[number])
+        Args:
+            number: An index of :attr:`places`.
+            columns: As in :meth:`batches`.
 
-    def split_batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        Raises:
+            DamageError: It is damaged, whether or not damage is to be skipped.
+        """
+        place = self.places[number]
+        shard = self.manifest.shards[place.shard]
+        pictures = columns is None or IMAGES in columns
+        try:
+            rows = self._store.batch(shard, place.number, pictures)
+        except MessageError as bad:
+            raise self._damaged(shard, place.number, bad) from None
+        return rows if columns is None else rows.select(list(columns))
+
+    def prefetch(self, numbers: Sequence[int], pictures: bool = True) -> None:
+        """Begin to fetch batches that will be asked for soon; a hint, which never fails.
+
+        Args:
+            numbers: Indexes of :attr:`places`.
+            pictures: Whether their pictures will be looked at.
+        """
+        for number in numbers:
+            place = self.places[number]
+            try:
+                self._store.prefetch(self.manifest.shards[place.shard], place.number, pictures)
+            except MessageError:
+                continue  # It is told when the batch is asked for.
+
+    def split_batches(
+        self, columns: Sequence[str] | None = None
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield the record batches in order, each with the split to which it belongs."""
-        for place in self._places:
-            yield self.manifest.shards[place.shard].split, self._batch(place)
+        for place, batch in self._walk(columns):
+            yield self.manifest.shards[place.shard].split, batch
 
     def records(self) -> Iterator[Record]:
         """Yield the canonical records in shard order."""
-        for batch in self.batches():
+        for batch in self.batches(["questions"]):
             for questions in batch.column("questions").to_pylist():
                 yield from (Record.model_validate(question) for question in questions)
 
@@ -106,10 +170,7 @@ class Shards:
         if unknown:
             known = ", ".join(Record.model_fields)
             raise OptionError("columns", f"found {unknown[0]!r}", f"some of {known}")
-        parts = [
-            _flat(batch, place.first_row, wanted)
-            for place, batch in zip(self._places, self.batches(), strict=True)
-        ]
+        parts = [_flat(batch, place.first_row, wanted) for place, batch in self._walk(TEXT)]
         return pa.Table.from_batches(parts or [_flat(_empty_batch(), 0, wanted)])
 
     def pictures(self, picture_row: int) -> list[bytes | None]:
@@ -120,81 +181,81 @@ class Shards:
 
         Raises:
             IndexError: There is no such row.
-            ShardError: The row's batch is damaged.
+            DamageError: The row's batch is damaged.
+        """
+        number = self.batch_of(picture_row)
+        row = picture_row - self.places[number].first_row
+        images = self.batch(number, [IMAGES]).column(0)[row]
+        return [image["bytes"] for image in images.as_py()]
+
+    def batch_of(self, picture_row: int) -> int:
+        """Number of the batch that holds a picture row: an index of :attr:`places`.
+
+        Raises:
+            IndexError: There is no such row.
         """
         if not 0 <= picture_row < self.manifest.pictures:
             raise IndexError(f"picture row {picture_row} of {self.manifest.pictures}")
-        place = self._places[bisect.bisect_right(self._first_rows, picture_row) - 1]
-        images = self._batch(place).column("images")[picture_row - place.first_row]
-        return [image["bytes"] for image in images.as_py()]
+        return bisect.bisect_right(self._first_rows, picture_row) - 1
 
-    def __getstate__(self) -> dict[str, object]:
-        """Travel to worker processes without open files."""
-        return self.__dict__ | {"_readers": {}}
+    @property
+    def ledger_path(self) -> Path:
+        """The path of the ledger, its digest checked.
 
-    def _batch(self, place: _BatchPlace) -> pa.RecordBatch:
-        if place.shard not in self._readers:
-            entry = self.manifest.shards[place.shard]
-            self._readers[place.shard] = _ShardReader(self.folder / entry.file, entry)
-        return self._readers[place.shard].batch(place.number)
+        Raises:
+            ShardError: It is missing, or not that of the manifest.
+        """
+        return self._store.file(self.manifest.ledger)
 
+    def is_at(self, path: Path) -> bool:
+        """Whether ``path`` is where these shards lie."""
+        return path.resolve() == self.folder.resolve()
 
-class _ShardReader:
-    """One mapped shard file; remembers which batches it has checked."""
+    def _walk(self, columns: Sequence[str] | None) -> Iterator[tuple[BatchPlace, pa.RecordBatch]]:
+        """The batches with their places; damaged ones are left out if so wished."""
+        pictures = columns is None or IMAGES in columns
+        numbers, ahead = range(len(self.places)), self.options.read_ahead
+        self.prefetch(numbers[:ahead], pictures)
+        for number, place in enumerate(self.places):
+            self.prefetch(numbers[number + ahead : number + ahead + 1], pictures)
+            try:
+                batch = self.batch(number, columns)
+            except DamageError as error:
+                if self.options.on_damage == "fail":
+                    raise
+                self._note(place, error)
+            else:
+                yield place, batch
 
-    def __init__(self, path: Path, entry: ShardEntry) -> None:
-        import pyarrow as pa
+    def _note(self, place: BatchPlace, error: DamageError) -> None:
+        """Write down, once, that a batch is skipped."""
+        shard = self.manifest.shards[place.shard]
+        batch = shard.batches[place.number]
+        skipped = Damage(shard.file, place.number, batch.pictures, batch.questions, error.found)
+        if skipped not in self.damage:
+            self.damage.append(skipped)
+            log.warning("skipped %s questions: %s", f"{batch.questions:,}", error)
 
-        self._path, self._entry = path, entry
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            raise _damaged(path, "no such file", "a shard of the manifest") from None
-        if size != entry.bytes:
-            raise _damaged(path, f"{size:,} bytes", f"{entry.bytes:,}")
-        self._map = pa.memory_map(str(path))
-        self._buffer = self._map.read_buffer()
-        try:
-            self._file = pa.ipc.open_file(self._map)
-        except pa.ArrowInvalid as error:
-            raise _damaged(path, f"not an Arrow file: {error}", "an Arrow IPC file") from None
-        if self._file.num_record_batches != len(entry.batches) or not self._file.schema.equals(
-            shard_schema()
-        ):
-            raise _damaged(path, "another schema or number of batches", "those of the manifest")
-        self._checked: set[int] = set()
+    def _refuse_missing(self) -> None:
+        for shard in self.manifest.shards:
+            if bad := self._store.missing(shard):
+                raise self._damaged(shard, None, bad)
 
-    def batch(self, number: int) -> pa.RecordBatch:
-        entry = self._entry.batches[number]
-        if number not in self._checked:
-            check_batch(self._path, memoryview(self._buffer), number, entry)
-            self._checked.add(number)
-        return self._file.get_batch(number)
-
-
-def check_batch(path: Path, data: memoryview, number: int, entry: BatchEntry) -> None:
-    """Compare the bytes of one batch with the manifest.
-
-    Raises:
-        ShardError: They differ.
-    """
-    found = bytes_digest(data[entry.offset : entry.offset + entry.length])
-    if found != entry.xxh3:
-        where = f"batch {number} (bytes {entry.offset}-{entry.offset + entry.length})"
-        raise _damaged(path, f"{where} has digest {found}", entry.xxh3)
+    def _damaged(self, shard: ShardEntry, number: int | None, bad: MessageError) -> DamageError:
+        at = ""
+        if number is not None:
+            entry = shard.batches[number]
+            at = f"batch {number} (bytes {entry.offset}-{entry.end}): "
+        remedy = f"Rebuild it with: vqadata repair {self.where}; or restore it from a copy."
+        path = self._store.path(shard.file)
+        return DamageError(path, f"damaged: {at}{bad.found}", bad.expected, remedy)
 
 
-def _damaged(path: Path, found: str, expected: str) -> ShardError:
-    return ShardError(
-        str(path), f"damaged: {found}", expected, "Restore the file, or make the folder again."
-    )
-
-
-def _places(shards: list[ShardEntry]) -> Iterator[_BatchPlace]:
+def _places(shards: list[ShardEntry]) -> Iterator[BatchPlace]:
     numbered = [(s, b, batch) for s, shard in enumerate(shards) for b, batch in _batches(shard)]
     starts = accumulate((batch.pictures for _, _, batch in numbered), initial=0)
     for (shard, number, _), first_row in zip(numbered, starts, strict=False):
-        yield _BatchPlace(shard, number, first_row)
+        yield BatchPlace(shard, number, first_row)
 
 
 def _batches(shard: ShardEntry) -> Iterator[tuple[int, BatchEntry]]:

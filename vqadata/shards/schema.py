@@ -12,6 +12,7 @@ from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vqadata.errors import VqaDataError
 from vqadata.images.header import Header
 from vqadata.record import record_fields
 from vqadata.shards.features import features_metadata, image_type
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from vqadata.spill import Numbers
+
+
+MOST_BYTES = (1 << 31) - 1
+"""Bytes of pictures that a record batch can hold, by its offsets of 32 bits."""
+
+IMAGES = "images"
+"""The column of encoded pictures. It is the last one, so that all others lie together before it."""
 
 
 class Picture(NamedTuple):
@@ -42,12 +50,14 @@ def shard_schema() -> pa.Schema:
     """The schema of every shard.
 
     ``images`` is what Hugging Face ``datasets`` knows as a list of Image features; the schema's
-    metadata says so, hence ``load_dataset("arrow", ...)`` gives decoded pictures.
+    metadata says so, hence ``load_dataset("arrow", ...)`` gives decoded pictures. (Only with
+    offsets of 32 bits: a record batch is closed long before it holds 2 GiB.)
     """
     import pyarrow as pa
 
     facts = pa.struct(
         [
+            pa.field("path", pa.string()),
             pa.field("digest", pa.string()),
             pa.field("bytes", pa.int64()),
             pa.field("width", pa.int32()),
@@ -58,9 +68,9 @@ def shard_schema() -> pa.Schema:
         ]
     )
     fields = [
-        pa.field("images", pa.list_(image_type())),
         pa.field("image_facts", pa.list_(facts)),
         pa.field("questions", pa.list_(pa.struct(record_fields()))),
+        pa.field(IMAGES, pa.list_(image_type())),
     ]
     return pa.schema(fields, metadata=features_metadata(fields))
 
@@ -74,19 +84,34 @@ def picture_rows(
         pictures: The pictures of each row.
         counts: How many of the questions belong to each row.
         questions: The questions of all rows, one after the other.
+
+    Raises:
+        VqaDataError: One row has more bytes of pictures than a record batch can hold.
     """
     import pyarrow as pa
 
     schema = shard_schema()
     flat = [picture for row in pictures for picture in row]
+    _refuse_huge(flat)
     ends = pa.array([0, *accumulate(map(len, pictures))], pa.int32())
     offsets = pa.array([0, *accumulate(counts)], pa.int32())
     columns = [
-        pa.ListArray.from_arrays(ends, _structs(flat, _image, schema.field("images").type)),
         pa.ListArray.from_arrays(ends, _structs(flat, _facts, schema.field("image_facts").type)),
         pa.ListArray.from_arrays(offsets, questions).cast(schema.field("questions").type),
+        pa.ListArray.from_arrays(ends, _structs(flat, _image, schema.field(IMAGES).type)),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _refuse_huge(pictures: list[Picture]) -> None:
+    """Say it where the offsets of a batch would not suffice."""
+    size = sum(len(picture.data or b"") for picture in pictures)
+    if size > MOST_BYTES:
+        largest = max(pictures, key=lambda picture: len(picture.data or b""))
+        raise VqaDataError(
+            largest.path, f"with the pictures of its record it has {size:,} bytes",
+            f"at most {MOST_BYTES:,} bytes of pictures a record", "Use smaller pictures.",
+        )  # fmt: skip
 
 
 def rows_with(batch: pa.RecordBatch, questions: pa.StructArray, rows: Numbers) -> pa.RecordBatch:
@@ -105,8 +130,8 @@ def rows_with(batch: pa.RecordBatch, questions: pa.StructArray, rows: Numbers) -
     asked = pa.array(counts > 0)
     schema = shard_schema()
     nested = pa.ListArray.from_arrays(ends, questions).cast(schema.field("questions").type)
-    others = [batch.column(name).filter(asked) for name in ("images", "image_facts")]
-    return pa.RecordBatch.from_arrays([*others, nested], schema=schema)
+    facts, images = (batch.column(name).filter(asked) for name in ("image_facts", IMAGES))
+    return pa.RecordBatch.from_arrays([facts, nested, images], schema=schema)
 
 
 def with_pictures(
@@ -117,9 +142,9 @@ def with_pictures(
 
     schema = shard_schema()
     columns = [
-        pa.array(images, schema.field("images").type),
         pa.array(facts, schema.field("image_facts").type),
         batch.column("questions"),
+        pa.array(images, schema.field(IMAGES).type),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -139,17 +164,15 @@ def bare_rows(
 
     schema, count = shard_schema(), len(names)
     ends = pa.array(np.arange(count + 1), pa.int32())
-    columns = []
-    for name in ("images", "image_facts"):
+    nested = pa.ListArray.from_arrays(offsets, questions)
+    columns = {"questions": nested.cast(schema.field("questions").type)}
+    for name in ("image_facts", IMAGES):
         kind = schema.field(name).type
         fields = list(kind.value_type.fields)
         parts = [names if field.name == "path" else pa.nulls(count, field.type) for field in fields]
         pictures = pa.StructArray.from_arrays(parts, fields=fields)
-        columns.append(pa.ListArray.from_arrays(ends, pictures, type=kind))
-    columns.append(
-        pa.ListArray.from_arrays(offsets, questions).cast(schema.field("questions").type)
-    )
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+        columns[name] = pa.ListArray.from_arrays(ends, pictures, type=kind)
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 def _structs(
@@ -177,4 +200,4 @@ def picture_bytes(batch: pa.RecordBatch) -> int:
 
 def _facts(picture: Picture) -> tuple[object, ...]:
     size = None if picture.data is None else len(picture.data)
-    return (picture.digest, size, *(picture.header or (None,) * 4), picture.rule)
+    return (picture.path, picture.digest, size, *(picture.header or (None,) * 4), picture.rule)

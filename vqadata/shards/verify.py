@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.digests import file_digest
 from vqadata.ledger import KEPT, LedgerEntry, read_ledger
-from vqadata.shards.manifest import BalanceEntry, Manifest
+from vqadata.shards.manifest import BalanceEntry, FileEntry, Manifest
+from vqadata.shards.read_options import ReadOptions
 from vqadata.shards.reader import Shards, open_shards
+from vqadata.shards.scan import scan_shard
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,46 +52,53 @@ class _Places(NamedTuple):
     noted: dict[str, list[_Rows]]
 
 
-def verify(folder: Path | str) -> Verification:
+def verify(folder: Path | str, sha256: bool = False) -> Verification:
     """Check a folder against its manifest, and the account of every source row.
 
     The proof: for each input file, the places of the rows in the shards and of those in the ledger
     (dropped or quarantined) name each record of ``0 .. records-1``, and of a record that holds
     several questions each one, exactly once.
 
+    Args:
+        folder: The folder.
+        sha256: Compare the sha256 of the shards as well; see
+            :func:`~vqadata.shards.scan.scan_shard`.
+
     Raises:
         ShardError: There is no manifest, or it is damaged or of another version.
     """
-    shards = open_shards(folder)
+    shards = open_shards(folder, ReadOptions(on_damage="skip"))
     manifest = shards.manifest
-    problems = _file_problems(shards)
-    checked = [f"{len(manifest.shards)} shard files and the ledger: size and sha256"]
+    problems = _file_problems(shards, sha256)
+    digests = "xxh3 of every byte, and sha256" if sha256 else "xxh3 of every byte"
+    others = f" and {len(manifest.files)} files beside" if manifest.files else ""
+    files = f"{len(manifest.shards)} shard files, the ledger{others}"
+    checked = [f"{files}: size, {digests}"]
     if not problems:
         places, entries = _places(shards)
         problems += _row_problems(manifest, places)
         problems += _balance_problems(manifest, places, entries)
-        rows, files = sum(b.seen for b in manifest.balance), len(manifest.balance)
+        rows, inputs = sum(b.seen for b in manifest.balance), len(manifest.balance)
         checked += [
             f"{manifest.questions:,} questions, {manifest.pictures:,} pictures: batch digests",
-            f"{rows:,} rows of {files} input files: each in exactly one place",
+            f"{rows:,} rows of {inputs} input files: each in exactly one place",
         ]
     return Verification(shards.digest, checked, problems)
 
 
-def _file_problems(shards: Shards) -> list[str]:
-    listed = [(entry.file, entry.bytes, entry.sha256) for entry in shards.manifest.shards]
-    ledger = shards.manifest.ledger
-    listed.append((ledger.file, ledger.bytes, ledger.sha256))
-    problems = []
-    for name, size, digest in listed:
-        path = shards.folder / name
+def _file_problems(shards: Shards, sha256: bool) -> list[str]:
+    shard_entries = shards.manifest.shards
+    problems = [
+        str(fault) for shard in shard_entries for fault in scan_shard(shards.folder, shard, sha256)
+    ]
+    others: list[FileEntry] = [shards.manifest.ledger, *shards.manifest.files]
+    for entry in others:
+        path = shards.folder / entry.file
         if not path.is_file():
-            problems.append(f"{name}: missing")
-        elif path.stat().st_size != size:
-            problems.append(f"{name}: {path.stat().st_size:,} bytes, expected {size:,}")
-        elif (found := file_digest(path)) != digest:
-            problems.append(f"{name}: sha256 {found}, expected {digest}")
-    known = {name for name, _, _ in listed}
+            problems.append(f"{entry.file}: missing")
+        elif (found := file_digest(path)) != entry.sha256:
+            problems.append(f"{entry.file}: sha256 {found}, expected {entry.sha256}")
+    known = {shard.file for shard in shard_entries}
     strays = sorted(p.name for p in shards.folder.glob("*.arrow*") if p.name not in known)
     return problems + [f"{name}: not in the manifest" for name in strays]
 
@@ -98,9 +107,9 @@ def _places(shards: Shards) -> tuple[_Places, list[LedgerEntry]]:
     import pyarrow as pa
 
     places = _Places(defaultdict(list), defaultdict(list))
-    for batch in shards.batches():
+    for batch in shards.batches(["questions"]):
         _collect(batch.column("questions").flatten().field("origin"), places.kept)
-    entries = list(read_ledger(shards.folder / shards.manifest.ledger.file))
+    entries = list(read_ledger(shards.ledger_path))
     gone = [entry.model_dump(include=set(_PLACE)) for entry in entries if entry.action not in KEPT]
     kind = pa.struct([(name, pa.string() if "file" in name else pa.int64()) for name in _PLACE])
     _collect(pa.array(gone, kind), places.noted)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from vqadata.digests import HashingFile
 from vqadata.shards.manifest import BatchEntry, ShardEntry
+from vqadata.shards.message import head_length, segment_lengths
 from vqadata.shards.schema import picture_bytes, shard_schema
 
 if TYPE_CHECKING:
@@ -100,21 +101,29 @@ class _OpenShard:
         self._path, self._split = path, split
         self._partial = path.with_name(path.name + ".partial")
         self._file = HashingFile(self._partial)
-        self._sink = pa.PythonFile(self._file, mode="w")
-        self._schema = shard_schema()
-        self._writer = pa.ipc.new_file(self._sink, self._schema)
+        self._writer = pa.ipc.new_file(pa.PythonFile(self._file, mode="w"), shard_schema())
         self._batches: list[BatchEntry] = []
+        self._head = ""
 
     def add(self, batch: pa.RecordBatch) -> None:
         import pyarrow.compute as pc
 
-        self._file.part_digest()  # of what stands before
-        start = self._file.size
+        # The head is written together with the first batch.
+        head = [] if self._batches else [head_length()]
+        text, pictures = segment_lengths(batch)
+        start = self._file.size + sum(head)
+        self._file.expect(*head, text, pictures)
         self._writer.write_batch(batch)
+        if head:
+            self._head, text_digest, pictures_digest = self._file.parts()
+        else:
+            text_digest, pictures_digest = self._file.parts()
         entry = BatchEntry(
             offset=start,
-            length=self._file.size - start,
-            xxh3=self._file.part_digest(),
+            length=text + pictures,
+            text_length=text,
+            text_xxh3=text_digest,
+            pictures_xxh3=pictures_digest,
             pictures=batch.num_rows,
             questions=pc.sum(pc.list_value_length(batch.column("questions"))).as_py(),
         )
@@ -130,6 +139,8 @@ class _OpenShard:
             file=self._path.name,
             bytes=self._file.size,
             sha256=self._file.digest(),
+            head_xxh3=self._head,
+            tail_xxh3=self._file.rest(),
             split=self._split,
             pictures=sum(batch.pictures for batch in self._batches),
             questions=sum(batch.questions for batch in self._batches),

@@ -75,5 +75,5 @@ def _of_rows(entries: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 def _entries(shards: Shards, columns: list[str]) -> Iterator[pl.DataFrame]:
     import polars as pl
 
-    path = shards.folder / shards.manifest.ledger.file
+    path = shards.ledger_path
     return (pl.DataFrame(batch) for batch in ledger_batches(path, columns))

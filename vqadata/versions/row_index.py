@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vqadata.record import Record
-from vqadata.shards.reader import Shards
+from vqadata.shards.reader import TEXT, Shards
 
 if TYPE_CHECKING:
     import polars as pl
@@ -92,7 +92,7 @@ class RowIndex:
     @cached_property
     def _batches(self) -> list[pa.RecordBatch]:
         """The batches, which are views into the files: no memory is held."""
-        return list(self._shards.batches())
+        return list(self._shards.batches(TEXT))
 
     @cached_property
     def _stops(self) -> Numbers:
@@ -137,6 +137,5 @@ def _pictures(batch: pa.RecordBatch) -> pl.DataFrame:
     import polars as pl
     import pyarrow.compute as pc
 
-    paths = pc.struct_field(pc.list_flatten(batch.column("images")), "path")
-    digests = pc.struct_field(pc.list_flatten(batch.column("image_facts")), "digest")
-    return pl.DataFrame({"path": pl.Series(paths), "digest": pl.Series(digests)})
+    facts = pc.list_flatten(batch.column("image_facts"))
+    return pl.DataFrame({name: pl.Series(facts.field(name)) for name in ("path", "digest")})

@@ -67,8 +67,8 @@ def difference(found: Difference, view: View, limit: int) -> Iterator[str]:
 def difference_json(found: Difference, view: View) -> Iterator[str]:
     """What changed, for a program: one JSON document, a line a row, read as it is printed."""
     head: dict[str, Any] = {
-        "a": {"folder": str(found.a.folder), "digest": found.a.digest},
-        "b": {"folder": str(found.b.folder), "digest": found.b.digest},
+        "a": {"folder": found.a.where, "digest": found.a.digest},
+        "b": {"folder": found.b.where, "digest": found.b.digest},
         "equal": view.equal(found),
         "counts": found.counts,
         "fields": found.fields,
@@ -148,7 +148,7 @@ def _otherwise(each: Otherwise) -> str:
 def _summary(shards: Shards) -> str:
     manifest = shards.manifest
     size = f"{counted(manifest.questions, 'question')} on {counted(manifest.pictures, 'picture')}"
-    return f"{shards.folder}: {size}, digest {shards.digest[:12]}"
+    return f"{shards.where}: {size}, digest {shards.digest[:12]}"
 
 
 def _counts(counts: dict[str, int]) -> str:

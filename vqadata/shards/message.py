@@ -1,0 +1,119 @@
+"""The bytes of one record batch: their two segments, their digests, and the rows in them.
+
+A record batch is one message of the Arrow IPC format, made of its metadata and the buffers of the
+columns in their order. The column of pictures is the last one, so the message falls into a *text*
+segment (metadata, questions, facts of the pictures) and a *pictures* segment. Each has a digest of
+its own: whoever wants the questions reads and checks some hundredth of the bytes.
+
+Rows are read from the place that the manifest gives, never by the footer of the file, so that every
+byte on which a row depends was checked before.
+
+Format: https://arrow.apache.org/docs/format/Columnar.html#encapsulated-message-format
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from vqadata.digests import bytes_digest
+from vqadata.shards.manifest import BatchEntry
+from vqadata.shards.schema import IMAGES, shard_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAGIC = b"ARROW1\0\0"
+"""The first bytes of an Arrow IPC file."""
+
+
+class MessageError(ValueError):
+    """Bytes that are not those of a batch; says what was found and what was expected."""
+
+    def __init__(self, found: str, expected: str) -> None:
+        """Keep both parts."""
+        self.found, self.expected = found, expected
+        super().__init__(f"{found}; expected {expected}")
+
+
+def head_length() -> int:
+    """Bytes of a shard before its first batch: the magic and the schema."""
+    return len(MAGIC) + int(shard_schema().serialize().size)
+
+
+def segment_lengths(batch: pa.RecordBatch) -> tuple[int, int]:
+    """Bytes of the two segments that the message of ``batch`` will have: text and pictures."""
+    import pyarrow as pa
+
+    whole = int(pa.ipc.get_record_batch_size(batch))
+    images = batch.select([IMAGES])
+    pictures = int(pa.ipc.get_record_batch_size(images)) - _metadata_length(images.schema)
+    return whole - pictures, pictures
+
+
+@cache
+def _metadata_length(schema: pa.Schema) -> int:
+    """Bytes before the buffers in a message with rows; they depend on the schema alone."""
+    import pyarrow as pa
+
+    row = pa.RecordBatch.from_arrays(
+        [pa.nulls(1, field.type) for field in schema], names=schema.names
+    )
+    message = row.serialize()
+    return 8 + int.from_bytes(message[4:8], "little")
+
+
+class Segments(NamedTuple):
+    """Which segments of a message are meant."""
+
+    text: bool
+    pictures: bool
+
+
+def checked_rows(message: pa.Buffer, entry: BatchEntry, check: Segments) -> pa.RecordBatch:
+    """The rows of a message, as views of its bytes.
+
+    Args:
+        message: All bytes of the message; those of the pictures segment may be anything if nobody
+            looks at the column of pictures.
+        entry: What the manifest says of it.
+        check: The segments to be compared with the manifest. Beyond the digests it is checked that
+            no offset leads out of its column, and no text out of its segment: bytes may be what the
+            manifest says, and yet be ill-made.
+
+    Raises:
+        MessageError: They differ, or are no rows of a shard.
+    """
+    import pyarrow as pa
+
+    _check_digests(memoryview(message), entry, check)
+    try:
+        read = pa.ipc.read_message(pa.BufferReader(message))
+        batch = pa.ipc.read_record_batch(read, shard_schema())
+        if check.text:
+            _check_text(batch.drop_columns([IMAGES]), message.address + entry.text_length)
+        if check.pictures:
+            batch.column(IMAGES).validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        problem = " ".join(str(error).split())[:120]
+        raise MessageError(f"not readable: {problem}", "a record batch of the schema") from None
+    if batch.num_rows != entry.pictures:
+        raise MessageError(f"it has {batch.num_rows} rows", f"{entry.pictures}")
+    return batch
+
+
+def _check_digests(message: memoryview, entry: BatchEntry, check: Segments) -> None:
+    cut = entry.text_length
+    for wanted, name, data, expected in (
+        (check.text, "text", message[:cut], entry.text_xxh3),
+        (check.pictures, "pictures", message[cut:], entry.pictures_xxh3),
+    ):
+        if wanted and (found := bytes_digest(data)) != expected:
+            raise MessageError(f"its {name} segment has digest {found}", expected)
+
+
+def _check_text(batch: pa.RecordBatch, end: int) -> None:
+    batch.validate(full=True)
+    buffers = [buffer for column in batch.columns for buffer in column.buffers() if buffer]
+    if any(buffer.address + buffer.size > end for buffer in buffers):
+        raise MessageError("some of its text lies outside its text segment", "all of it inside")

@@ -1,0 +1,37 @@
+"""How shards are read: what to do about damage, and how to get at them over a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ReadOptions(BaseModel):
+    """How shards are read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    on_damage: Literal["fail", "skip"] = Field(
+        "fail",
+        description="What to do when a batch is damaged: fail, or skip it, count it and say so.",
+    )
+    read_ahead: int = Field(
+        4, ge=0, le=64, description="Batches that are fetched before they are asked for."
+    )
+    cache_dir: Path | None = Field(
+        None,
+        description="Where batches of a URL are kept; by default in the user's cache folder.",
+    )
+    cache_mb: int = Field(
+        8192,
+        ge=0,
+        description="Most megabytes of that cache; what was not used for longest goes first.",
+    )
+    retries: int = Field(
+        5, ge=0, description="How often a read over the network is tried again after it failed."
+    )
+    backoff_seconds: float = Field(
+        0.2, ge=0, description="Wait before the first new try; it doubles with each, up to 30 s."
+    )
