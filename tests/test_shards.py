@@ -113,7 +113,7 @@ def test_a_flipped_bit_is_noticed_when_it_is_read(shards: Path) -> None:
 
 
 TAMPERINGS = {
-    "ledger": (lambda d: flipped(d / "ledger.parquet", 40), "ledger.parquet: sha256"),
+    "ledger": (lambda d: flipped(d / "ledger.parquet", 40), "ledger.parquet: damaged: sha256"),
     "shorter": (
         lambda d: (d / "val2014-00000.arrow").write_bytes(b"ARROW1"),
         "val2014-00000.arrow: 6 bytes",

@@ -30,8 +30,8 @@ class ReadOptions(BaseModel):
         description="Most megabytes of that cache; what was not used for longest goes first.",
     )
     retries: int = Field(
-        5, ge=0, description="How often a read over the network is tried again after it failed."
+        8, ge=0, description="How often a read over the network is tried again after it failed."
     )
     backoff_seconds: float = Field(
-        0.2, ge=0, description="Wait before the first new try; it doubles with each, up to 30 s."
+        0.1, ge=0, description="Wait before the first new try; it doubles with each, up to 30 s."
     )

@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.errors import DamageError, OptionError
 from vqadata.record import Record
-from vqadata.shards.manifest import MANIFEST, BatchEntry, ShardEntry, parse_manifest
+from vqadata.shards.manifest import (
+    MANIFEST,
+    BatchEntry,
+    FileEntry,
+    ShardEntry,
+    parse_manifest,
+)
 from vqadata.shards.message import MessageError
 from vqadata.shards.read_options import ReadOptions
+from vqadata.shards.remote import RemoteStore, is_url
+from vqadata.shards.scan import Fault
 from vqadata.shards.schema import IMAGES, shard_schema
 from vqadata.shards.store import LocalStore, Store
 
@@ -34,13 +42,16 @@ def open_shards(folder: Path | str, options: ReadOptions | None = None) -> Shard
     """Open a finished folder.
 
     Args:
-        folder: The folder.
+        folder: The folder, or a URL that ``fsspec`` knows.
         options: What to do about damage, and more.
 
     Raises:
         ShardError: The folder is missing, unfinished, damaged or of another version.
     """
-    return Shards(Path(folder), LocalStore(Path(folder)), options or ReadOptions())
+    options = options or ReadOptions()
+    if is_url(folder):
+        return Shards(RemoteStore(str(folder), options), options)
+    return Shards(LocalStore(Path(folder)), options)
 
 
 class Damage(NamedTuple):
@@ -73,7 +84,7 @@ class Shards:
     """A finished folder of shards.
 
     Attributes:
-        folder: Where it lies; use ``where`` to name it.
+        folder: Where it lies; of no use if that is a URL.
         where: Its name for people: the path, or the URL.
         manifest: What it promises.
         digest: Digest of the manifest: the identity of this version of the data.
@@ -82,9 +93,9 @@ class Shards:
         damage: The batches that were skipped so far, if damage is to be skipped.
     """
 
-    def __init__(self, folder: Path, store: Store, options: ReadOptions) -> None:
+    def __init__(self, store: Store, options: ReadOptions) -> None:
         """Read the manifest; open the shard files when a row is asked for."""
-        self.folder, self.where, self.options = folder, store.where, options
+        self.folder, self.where, self.options = Path(store.where), store.where, options
         self._store = store
         self.manifest, self.digest = parse_manifest(store.manifest(), store.path(MANIFEST))
         self.places = list(_places(self.manifest.shards))
@@ -209,7 +220,25 @@ class Shards:
 
     def is_at(self, path: Path) -> bool:
         """Whether ``path`` is where these shards lie."""
-        return path.resolve() == self.folder.resolve()
+        return not is_url(self.where) and path.resolve() == self.folder.resolve()
+
+    def faults(self, sha256: bool = False) -> Iterator[Fault]:
+        """Compare each byte of each shard with the manifest, at the speed of the disk.
+
+        Args:
+            sha256: Compare the sha256 of the files, too; see
+                :func:`~vqadata.shards.scan.scan_shard`.
+        """
+        for shard in self.manifest.shards:
+            yield from self._store.faults(shard, sha256)
+
+    def file(self, entry: FileEntry) -> Path:
+        """A local path of a file that is no shard, its digest checked.
+
+        Raises:
+            ShardError: It is missing, or not that of the manifest.
+        """
+        return self._store.file(entry)
 
     def _walk(self, columns: Sequence[str] | None) -> Iterator[tuple[BatchPlace, pa.RecordBatch]]:
         """The batches with their places; damaged ones are left out if so wished."""

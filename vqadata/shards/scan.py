@@ -27,11 +27,21 @@ class Fault(NamedTuple):
         return f"{self.file}: {self.what}"
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
+    """Some bytes of a shard, and what they should be."""
+
     name: str
     batch: int | None
+    offset: int
     length: int
     digest: str
+
+    def faults(self, file: str, found: str) -> list[Fault]:
+        """What is wrong with the part if its digest is ``found``."""
+        if found == self.digest:
+            return []
+        what = f"damaged: {self.name} has digest {found}, expected {self.digest}"
+        return [Fault(file, self.batch, what)]
 
 
 def scan_shard(folder: Path, shard: ShardEntry, sha256: bool = False) -> list[Fault]:
@@ -62,23 +72,21 @@ def _damaged_parts(path: Path, shard: ShardEntry) -> Iterator[Fault]:
 
     buffer = memoryview(bytearray(CHUNK))
     with path.open("rb", buffering=0) as file:
-        for part in _parts(shard):
+        for part in parts_of(shard):
             digest, left = xxhash.xxh3_128(), part.length
             while left and (count := file.readinto(buffer[: min(left, CHUNK)])):
                 digest.update(buffer[:count])
                 left -= count
-            if (found := digest.hexdigest()) != part.digest:
-                what = f"damaged: {part.name} has digest {found}, expected {part.digest}"
-                yield Fault(shard.file, part.batch, what)
+            yield from part.faults(shard.file, digest.hexdigest())
 
 
-def _parts(shard: ShardEntry) -> Iterator[_Part]:
+def parts_of(shard: ShardEntry) -> Iterator[Part]:
     """All bytes of a shard, in their order."""
     first, last = shard.batches[0], shard.batches[-1]
-    yield _Part("its head", None, first.offset, shard.head_xxh3)
+    yield Part("its head", None, 0, first.offset, shard.head_xxh3)
     for number, batch in enumerate(shard.batches):
         name = f"batch {number} (bytes {batch.offset}-{batch.end})"
-        yield _Part(f"{name}: text", number, batch.text_length, batch.text_xxh3)
-        pictures = batch.length - batch.text_length
-        yield _Part(f"{name}: pictures", number, pictures, batch.pictures_xxh3)
-    yield _Part("its tail", None, shard.bytes - last.end, shard.tail_xxh3)
+        yield Part(f"{name}: text", number, batch.offset, batch.text_length, batch.text_xxh3)
+        start = batch.offset + batch.text_length
+        yield Part(f"{name}: pictures", number, start, batch.end - start, batch.pictures_xxh3)
+    yield Part("its tail", None, last.end, shard.bytes - last.end, shard.tail_xxh3)

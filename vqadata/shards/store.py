@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from vqadata.digests import bytes_digest
 from vqadata.shards.manifest import FileEntry, ShardEntry, check_file, read_manifest_bytes
 from vqadata.shards.message import MessageError, Segments, checked_rows
+from vqadata.shards.scan import Fault, scan_shard
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +56,9 @@ class Store(Protocol):
 
     def prefetch(self, shard: ShardEntry, number: int, pictures: bool) -> None:
         """Begin to fetch a batch that will be asked for soon."""
+
+    def faults(self, shard: ShardEntry, sha256: bool) -> list[Fault]:
+        """Compare each byte of a shard with the manifest; see :func:`scan_shard`."""
 
     def file(self, entry: FileEntry) -> Path:
         """A local path of another file of the manifest, its digest checked.
@@ -108,6 +112,10 @@ class LocalStore:
         """Ask the system to read ahead what was not looked at yet."""
         if (shard.file, number, pictures) not in self._checked:
             self._mapped(shard).will_need(number, pictures)
+
+    def faults(self, shard: ShardEntry, sha256: bool) -> list[Fault]:
+        """Compare each byte of a shard with the manifest."""
+        return scan_shard(self._folder, shard, sha256)
 
     def file(self, entry: FileEntry) -> Path:
         """The path of another file, its digest checked."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vqadata.digests import file_digest
+from vqadata.errors import ShardError
 from vqadata.ledger import KEPT, LedgerEntry, read_ledger
 from vqadata.shards.manifest import BalanceEntry, FileEntry, Manifest
 from vqadata.shards.read_options import ReadOptions
 from vqadata.shards.reader import Shards, open_shards
-from vqadata.shards.scan import scan_shard
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,7 @@ def verify(folder: Path | str, sha256: bool = False) -> Verification:
     """
     shards = open_shards(folder, ReadOptions(on_damage="skip"))
     manifest = shards.manifest
-    problems = _file_problems(shards, sha256)
+    problems = list(_file_problems(shards, sha256))
     digests = "xxh3 of every byte, and sha256" if sha256 else "xxh3 of every byte"
     others = f" and {len(manifest.files)} files beside" if manifest.files else ""
     files = f"{len(manifest.shards)} shard files, the ledger{others}"
@@ -86,21 +86,19 @@ def verify(folder: Path | str, sha256: bool = False) -> Verification:
     return Verification(shards.digest, checked, problems)
 
 
-def _file_problems(shards: Shards, sha256: bool) -> list[str]:
-    shard_entries = shards.manifest.shards
-    problems = [
-        str(fault) for shard in shard_entries for fault in scan_shard(shards.folder, shard, sha256)
-    ]
+def _file_problems(shards: Shards, sha256: bool) -> Iterator[str]:
+    yield from map(str, shards.faults(sha256))
     others: list[FileEntry] = [shards.manifest.ledger, *shards.manifest.files]
     for entry in others:
-        path = shards.folder / entry.file
-        if not path.is_file():
-            problems.append(f"{entry.file}: missing")
-        elif (found := file_digest(path)) != entry.sha256:
-            problems.append(f"{entry.file}: sha256 {found}, expected {entry.sha256}")
-    known = {shard.file for shard in shard_entries}
+        try:
+            shards.file(entry)
+        except ShardError as error:
+            found = error.found if error.found != "no such file" else "missing"
+            expected = f", expected {error.expected}" if error.found != "no such file" else ""
+            yield f"{entry.file}: {found}{expected}"
+    known = {shard.file for shard in shards.manifest.shards}
     strays = sorted(p.name for p in shards.folder.glob("*.arrow*") if p.name not in known)
-    return problems + [f"{name}: not in the manifest" for name in strays]
+    yield from (f"{name}: not in the manifest" for name in strays)
 
 
 def _places(shards: Shards) -> tuple[_Places, list[LedgerEntry]]:
