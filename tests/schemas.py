@@ -11,7 +11,10 @@ from vqadata.ledger import LedgerEntry
 from vqadata.receipt import Receipt, Remark
 from vqadata.record import Record
 from vqadata.shards.manifest import Manifest
-from vqatrain.config import EvalConfig, TrainConfig
+from vqatrain.config import EvalConfig, MergeConfig, TrainConfig
+from vqatrain.contract import Contract
+from vqatrain.merging import Merge
+from vqatrain.proof import LabelProof
 from vqatrain.scoring import Scores
 
 FOLDER = Path(__file__).parent.parent / "schemas"
@@ -24,7 +27,11 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "export-remark": Remark,
     "train-config": TrainConfig,
     "eval-config": EvalConfig,
+    "merge-config": MergeConfig,
     "scores": Scores,
+    "preprocessing": Contract,
+    "label-proof": LabelProof,
+    "merge": Merge,
 }
 
 

@@ -167,6 +167,8 @@ def _help(field: FieldInfo) -> str:
     shown = field.default
     if isinstance(shown, bool):
         shown = "yes" if shown else "no"
+    if isinstance(shown, list):
+        shown = ", ".join(map(str, shown))
     return f"{field.description}  [default: {shown}]"
 
 

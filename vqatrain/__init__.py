@@ -12,16 +12,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqatrain.config import EvalConfig, TrainConfig
+    from vqatrain.config import EvalConfig, MergeConfig, TrainConfig
     from vqatrain.evaluation import evaluate
+    from vqatrain.merging import merge
     from vqatrain.sft import run
 
-__all__ = ["EvalConfig", "TrainConfig", "evaluate", "run"]
+__all__ = ["EvalConfig", "MergeConfig", "TrainConfig", "evaluate", "merge", "run"]
 
 _HOMES = {
     "EvalConfig": "vqatrain.config",
+    "MergeConfig": "vqatrain.config",
     "TrainConfig": "vqatrain.config",
     "evaluate": "vqatrain.evaluation",
+    "merge": "vqatrain.merging",
     "run": "vqatrain.sft",
 }
 

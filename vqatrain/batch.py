@@ -2,7 +2,9 @@
 
 The prompt goes through the processor exactly as it does when the model answers; the answer's tokens
 are appended to it. So training and inference see equal prompts by construction, no picture token
-and no question token can carry a label, and there is no re-tokenisation at the border.
+and no question token can carry a label, and there is no re-tokenisation at the border. All answers
+of a batch stand in its last columns, so logits are asked for there alone: their memory follows the
+length of the answers.
 """
 
 from __future__ import annotations
@@ -10,34 +12,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from vqadata.errors import VqaDataError
 from vqatrain.data import Example
+from vqatrain.family import Loaded
 
 if TYPE_CHECKING:
     import torch
-    from transformers import ProcessorMixin
 
 IGNORED = -100
 """Label of a token that carries no loss (torch.nn.CrossEntropyLoss)."""
 
+SPECIAL_TOKEN_POLICY = "broken-by-a-space"  # noqa: S105 - the name of a policy
+"""What becomes of a special token that a user wrote; recorded beside what was made with it."""
+
 
 class Batcher:
-    """Makes batches for one processor.
+    """Makes batches for one model.
 
     Args:
-        processor: The model's processor.
+        loaded: The model, of which only the names of tokens are kept, and its processor.
         prompt_suffix: Text after every question.
     """
 
-    def __init__(self, processor: ProcessorMixin, prompt_suffix: str = "") -> None:
-        """Take the special tokens from the processor's tokenizer."""
-        self._processor = processor
+    def __init__(self, loaded: Loaded, prompt_suffix: str = "") -> None:
+        """Take the special tokens from the processor and its tokenizer."""
+        self.processor: Any = loaded.processor
         self._suffix = prompt_suffix
-        tokenizer: Any = processor.tokenizer
-        self._end: list[int] = [tokenizer.eos_token_id]
-        self._pad: int = tokenizer.pad_token_id
-        self._special = sorted(
-            {str(token) for token in tokenizer.added_tokens_decoder.values()}, key=len, reverse=True
-        )
+        self._tokenizer: Any = self.processor.tokenizer
+        self._answer_type = loaded.family.answer_type
+        self._end: list[int] = [self._tokenizer.eos_token_id]
+        self._pad: int = self._tokenizer.pad_token_id
+        self._special = sorted(special_tokens(self.processor), key=len, reverse=True)
+        ids = self._tokenizer.convert_tokens_to_ids(self._special)
+        self._special_ids = {each for each in ids if each is not None}
 
     def prompts(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         """The model's inputs for answering: prompts padded on the left.
@@ -47,60 +54,97 @@ class Batcher:
             family's processor gives (pixel values, grids, token types).
         """
         with_pictures = any(example.pictures for example in examples)
-        inputs = self._processor(
+        inputs = self.processor(
             text=[self._prompt(example) for example in examples],
             images=[example.pictures for example in examples] if with_pictures else None,
             return_tensors="pt",
             padding=True,
             padding_side="left",
         )
-        return dict(inputs)
+        # PaliGemma's processor makes labels of its own from what it takes for an answer.
+        return {name: values for name, values in inputs.items() if name != "labels"}
 
-    def __call__(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         """A training batch: prompts, answers and labels.
 
         Returns:
-            As :meth:`prompts`, with the answers appended and padded on the right, and ``labels`` of
-            the shape of ``input_ids``.
+            As :meth:`prompts`, with the answers appended and padded on the right;
+            ``logits_to_keep``, the number of last columns that have to do with answers; and
+            ``labels`` of shape (examples, ``logits_to_keep``) for these.
         """
         import torch
 
         inputs = self.prompts(examples)
-        answers = [self._answer_ids(example.answer or "") for example in examples]
+        answers = [self._answer_ids(example) for example in examples]
         longest = max(map(len, answers))
         ids = torch.tensor([a + [self._pad] * (longest - len(a)) for a in answers])
         present = torch.tensor([[1] * len(a) + [0] * (longest - len(a)) for a in answers])
-        prompt_ids = inputs["input_ids"]
-        labels = torch.cat(
-            [torch.full_like(prompt_ids, IGNORED), ids.masked_fill(present == 0, IGNORED)], dim=1
-        )
+        # The logits of the prompt's last token predict the first of the answer.
+        before = torch.full((len(answers), 1), IGNORED)
+        labels = torch.cat([before, ids.masked_fill(present == 0, IGNORED)], dim=1)
+        shape = inputs["input_ids"].shape
         for name, values in inputs.items():
-            if values.shape == prompt_ids.shape:
+            if values.shape == shape:
                 tail = {"input_ids": ids, "attention_mask": present}.get(name)
-                if tail is None:  # token types: an answer is text, type 0
-                    tail = torch.zeros_like(ids)
+                if tail is None:  # token types
+                    tail = torch.full_like(ids, self._answer_type)
                 inputs[name] = torch.cat([values, tail.to(values.dtype)], dim=1)
-        return inputs | {"labels": labels}
+        return {**inputs, "labels": labels, "logits_to_keep": longest + 1}
 
     def decode(self, ids: torch.Tensor) -> list[str]:
         """Answers as text, from generated tokens of shape (examples, tokens)."""
-        texts = self._processor.batch_decode(ids, skip_special_tokens=True)
+        texts = self.processor.batch_decode(ids, skip_special_tokens=True)
         return [text.strip() for text in texts]
 
     def _prompt(self, example: Example) -> str:
         pictures = [{"type": "image"} for _ in example.pictures]
-        text = {"type": "text", "text": self._plain(example.question) + self._suffix}
-        messages = [{"role": "user", "content": [*pictures, text]}]
-        return str(self._processor.apply_chat_template(messages, add_generation_prompt=True))
+        text = self._plain(example.question + self._suffix, example)
+        messages = [{"role": "user", "content": [*pictures, {"type": "text", "text": text}]}]
+        return str(self.processor.apply_chat_template(messages, add_generation_prompt=True))
 
-    def _answer_ids(self, answer: str) -> list[int]:
-        tokenizer: Any = self._processor.tokenizer
-        text = self._plain(answer)
-        return list(tokenizer(text, add_special_tokens=False)["input_ids"]) + self._end
+    def _answer_ids(self, example: Example) -> list[int]:
+        return self._ids(self._plain(example.answer or "", example)) + self._end
 
-    def _plain(self, text: str) -> str:
-        """Break special tokens that a user wrote, so that none becomes a picture slot or an end."""
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _plain(self, text: str, example: Example) -> str:
+        """Break special tokens that a user wrote, so that none becomes a picture slot or an end.
+
+        Raises:
+            VqaDataError: The tokenizer makes a special token of the text all the same.
+        """
         for token in self._special:
             if token in text:
                 text = text.replace(token, f"{token[0]} {token[1:]}")
+        left = self._special_ids.intersection(self._ids(text))
+        if left:
+            token = self._tokenizer.convert_ids_to_tokens(left.pop())
+            raise VqaDataError(
+                f"question {example.question_id}", f"the tokenizer reads {token} in {text!r}",
+                "text without special tokens", "Change the text, or leave the row out by --where.",
+            )  # fmt: skip
         return text
+
+
+def special_tokens(processor: Any) -> set[str]:
+    """Tokens that a user's text must not hold.
+
+    Those that the tokenizer calls special, those that the chat template writes, and the marks that
+    the processor looks for in the text itself (``image_token``, ``video_token``).
+    """
+    added = processor.tokenizer.added_tokens_decoder.values()
+    template = str(processor.chat_template)
+    tokens = {token.content for token in added if token.special or token.content in template}
+    marks = [value for name, value in vars(processor).items() if name.endswith("_token")]
+    return {token for token in [*tokens, *marks] if isinstance(token, str) and token.strip()}
+
+
+def placed(inputs: dict[str, torch.Tensor], model: Any) -> dict[str, torch.Tensor]:
+    """Inputs on the device of a model, pixels in the type of its weights."""
+    return {
+        name: values.to(model.device, model.dtype)
+        if values.is_floating_point()
+        else values.to(model.device)
+        for name, values in inputs.items()
+    }

@@ -44,6 +44,12 @@ def _eval_models() -> Sequence[tuple[str, type[BaseModel]]]:
     return [("", EvalConfig)]
 
 
+def _merge_models() -> Sequence[tuple[str, type[BaseModel]]]:
+    from vqatrain.config import MergeConfig
+
+    return [("", MergeConfig)]
+
+
 @program.command(cls=ModelCommand, models=_train_models)
 @CONFIG
 def run(config: Path | None, **given: Any) -> None:
@@ -131,6 +137,25 @@ def metrics(table: bool) -> None:
     from vqatrain.metric_table import difference_table
 
     click.echo(difference_table(all_metrics()) if table else printing.metrics())
+
+
+@program.command(cls=ModelCommand, models=_merge_models)
+@CONFIG
+def merge(config: Path | None, **given: Any) -> None:
+    """Merge the adapter of RUN into its base, which is never quantised, and say what differs.
+
+    \b
+    Example:
+      vqatrain merge runs/first -o runs/first-merged
+      vqatrain merge base-model --adapter my-adapter -o merged --precision bf16
+    """  # noqa: D301
+    from vqatrain.config import MergeConfig
+
+    options = build(MergeConfig, given, config)
+    from vqatrain import printing
+    from vqatrain.merging import merge as merge_adapter
+
+    click.echo(printing.merged(merge_adapter(options), options.out))
 
 
 @program.command()

@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vqatrain.family import Part
+
 
 class DataOptions(BaseModel):
     """Which rows of which shards."""
@@ -27,7 +29,23 @@ class DataOptions(BaseModel):
     )
 
 
-class TrainConfig(DataOptions):
+class PictureOptions(BaseModel):
+    """How large pictures are shown to the model; one knob over all families."""
+
+    max_pixels: int | None = Field(
+        None,
+        ge=1,
+        description="Most pixels of a picture that the model sees; larger ones are scaled down. By "
+        "default what the processor is set to, or what the run was trained with.",
+    )
+    max_tiles: int | None = Field(
+        None,
+        ge=1,
+        description="The same, counted in tiles; for families that cut pictures into tiles.",
+    )
+
+
+class TrainConfig(DataOptions, PictureOptions):
     """Options of ``vqatrain run``."""
 
     model: str = Field(
@@ -39,7 +57,16 @@ class TrainConfig(DataOptions):
         description="Run folder; must not exist.",
         json_schema_extra={"short": "-o"},
     )
-    tuning: Literal["full", "lora"] = Field("lora", description="Train all weights, or adapters.")
+    tuning: Literal["full", "lora", "qlora"] = Field(
+        "lora", description="Train all weights, adapters, or adapters on four-bit weights."
+    )
+    freeze: list[Part] = Field(
+        [], description="Do not train this part; may be given several times."
+    )
+    quantise: list[Part] = Field(
+        ["language"],
+        description="Give this part four-bit weights with qlora; may be given several times.",
+    )
     lora_rank: int = Field(16, ge=1, description="Rank of the LoRA matrices.")
     lora_alpha: int = Field(32, ge=1, description="Scale of the LoRA update, divided by the rank.")
     lora_dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before the LoRA matrices.")
@@ -122,11 +149,16 @@ class ScoreConfig(MetricOptions):
     )
 
 
-class EvalConfig(MetricOptions):
+class EvalConfig(MetricOptions, PictureOptions):
     """Options of ``vqatrain eval``."""
 
     model: str = Field(description="Run folder, model folder or hub id.")
     adapter: Path | None = Field(None, description="Adapter folder to put on the model.")
+    quantise: list[Part] = Field(
+        [],
+        description="Give this part four-bit weights, as qlora does in training; may be given "
+        "several times.",
+    )
     out: Path = Field(
         Path("runs/eval"),
         description="Folder for predictions and scores; must not exist.",
@@ -137,6 +169,27 @@ class EvalConfig(MetricOptions):
     max_new_tokens: int = Field(16, ge=1, description="Longest answer, in tokens.")
     prompt_suffix: str | None = Field(
         None, description="Text after every question; by default what the run was trained with."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 on an accelerator that knows it, else fp32."
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")
+
+
+class MergeConfig(BaseModel):
+    """Options of ``vqatrain merge``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(
+        description="Run folder, or model folder or hub id of the base.",
+        json_schema_extra={"argument": True, "metavar": "RUN"},
+    )
+    adapter: Path | None = Field(None, description="Adapter folder; that of the run by default.")
+    out: Path = Field(
+        Path("runs/merged"),
+        description="Folder for the merged model; must not exist.",
+        json_schema_extra={"short": "-o"},
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 on an accelerator that knows it, else fp32."

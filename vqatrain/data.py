@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from vqadata.errors import OptionError, VqaDataError
-from vqadata.images.decode import to_rgb
+from vqadata.images.decode import NORMALISATION, to_rgb
 from vqadata.record import Record
 from vqadata.shards.reader import Shards, open_shards
 from vqatrain.config import DataOptions
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     Rows: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+
+PICTURE_POLICY = NORMALISATION
+"""Name of the policy by which pictures become RGB."""
 
 COLUMNS = [name for name in Record.model_fields if name != "origin"]
 """Record columns that a run and its ``where`` may use."""

@@ -6,15 +6,15 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from vqadata.errors import OptionError
+from vqatrain import contract
 from vqatrain import model as models
-from vqatrain import torchvision_cpu
-from vqatrain.batch import Batcher
+from vqatrain.batch import Batcher, placed
 from vqatrain.config import EvalConfig
 from vqatrain.data import Questions
+from vqatrain.family import Loaded
 from vqatrain.metric import Metric, choose_metrics
 from vqatrain.scoring import Answered, Scores, summarise
 
@@ -40,7 +40,7 @@ def evaluate(config: EvalConfig) -> Scores:
     Raises:
         VqaDataError: The shards, the model or an option cannot be used.
     """
-    torchvision_cpu.prepare()
+    models.prepare_libraries()
     if config.out.exists():
         raise OptionError("--out", f"{config.out} exists", "a new folder", "Choose another name.")
     questions = Questions(config)
@@ -62,28 +62,40 @@ def _predictions(config: EvalConfig, questions: Questions, rows: int) -> Iterato
 
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    dtype = models.choose_dtype(config.precision)
-    model, processor = models.load_trained(config.model, config.adapter, dtype)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = model.to(device).eval()
-    batcher = Batcher(processor, _suffix(config))
+    loaded, suffix = _load(config)
+    model: Any = loaded.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    batcher = Batcher(loaded, suffix)
     records = questions.records()
     said = time.monotonic()
     for start in range(0, rows, config.batch_size):
         batch = [questions.example(i) for i in range(start, min(start + config.batch_size, rows))]
         inputs = batcher.prompts(batch)
-        moved = {
-            name: value.to(device, dtype) if value.is_floating_point() else value.to(device)
-            for name, value in inputs.items()
-        }
         with torch.inference_mode():
-            ids = model.generate(**moved, max_new_tokens=config.max_new_tokens, do_sample=False)
+            given = placed(inputs, model)
+            ids = model.generate(**given, max_new_tokens=config.max_new_tokens, do_sample=False)
         answers = batcher.decode(ids[:, inputs["input_ids"].shape[1] :])
         for _, answer, record in zip(batch, answers, records, strict=False):
             yield Answered(record, answer)
         if time.monotonic() - said > SAY_EVERY:
             said = time.monotonic()
             log.info("%d of %d questions answered", start + len(batch), rows)
+
+
+def _load(config: EvalConfig) -> tuple[Loaded, str]:
+    """The model, set as it was in training, and the prompt suffix.
+
+    Raises:
+        VqaDataError: The preprocessing would be another than in training.
+    """
+    trained = models.find_trained(config.model, config.adapter)
+    dtype = models.choose_dtype(config.precision)
+    loaded = models.load_trained(trained, dtype, config.quantise)
+    agreed = contract.read(trained.folder)
+    suffix = config.prompt_suffix
+    if suffix is None:
+        suffix = agreed.prompt_suffix if agreed else ""
+    contract.compare(agreed, contract.settle(loaded, config, suffix, agreed), trained.folder)
+    return loaded, suffix
 
 
 def _scored(row: Answered, metrics: Mapping[str, Metric]) -> dict[str, Any]:
@@ -93,13 +105,3 @@ def _scored(row: Answered, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "prediction": row.prediction,
         "scores": scores,
     }
-
-
-def _suffix(config: EvalConfig) -> str:
-    """The prompt suffix that was asked for, or the one that the run was trained with."""
-    if config.prompt_suffix is not None:
-        return config.prompt_suffix
-    trained = Path(config.model) / "config.json"
-    if (Path(config.model) / models.RUN_FILE).is_file() and trained.is_file():
-        return str(json.loads(trained.read_text()).get("prompt_suffix", ""))
-    return ""

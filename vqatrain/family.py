@@ -6,20 +6,29 @@ One file a family in ``families/``; the folder is the list. Everything that a pr
 
 from __future__ import annotations
 
+import copy
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from vqadata.discover import find, names
 from vqadata.errors import OptionError
 from vqatrain import families
+from vqatrain.tokenizer import learn_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, ProcessorMixin
 
+Part: TypeAlias = Literal["vision", "projector", "language", "head"]
+"""A part of a model: vision tower, what maps its features, language model, output layer."""
+
 LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Linear layers of a Llama-like block, the usual targets of LoRA (Hu et al. 2021)."""
+
+HEAD = "lm_head"
+WRAPPER = "base_model.model."
+"""What peft puts before every name."""
 
 
 class Loaded(NamedTuple):
@@ -27,6 +36,13 @@ class Loaded(NamedTuple):
 
     model: PreTrainedModel
     processor: ProcessorMixin
+    origin: PreTrainedModel | None = None
+    """A random model as it was built, which lies nowhere else; only for tiny builds."""
+
+    @property
+    def family(self) -> Family:
+        """The family of the model."""
+        return family_of(self.model)
 
 
 class Family(ABC):
@@ -36,10 +52,21 @@ class Family(ABC):
     """``config.model_type`` of the models of the family."""
     vision_tower: ClassVar[str]
     """Dotted name of the vision tower in the model."""
-    projector: ClassVar[str]
-    """Dotted name of what maps vision features to the language model."""
+    projector: ClassVar[tuple[str, ...]]
+    """Dotted names of what maps vision features to the language model."""
     language_model: ClassVar[str]
     """Dotted name of the language model."""
+    tiled: ClassVar[bool] = False
+    """Whether a picture is cut into tiles, each of which costs the same number of tokens."""
+    answer_type: ClassVar[int] = 0
+    """Token type of an answer, for processors that give token types."""
+
+    chat_template: ClassVar[str]
+    """Jinja template of the tiny build, and of checkpoints that come without one."""
+    special_tokens: ClassVar[list[str]]
+    """Tokens of the tiny tokenizer that are never split."""
+    token_roles: ClassVar[dict[str, str]]
+    """Roles of special tokens: ``eos_token`` and ``pad_token`` at least."""
 
     @classmethod
     def lora_targets(cls) -> str:
@@ -50,7 +77,48 @@ class Family(ABC):
         layers = "|".join(LINEAR_LAYERS)
         return rf"(.*\.)?{re.escape(cls.language_model)}\..*\.({layers})"
 
+    @classmethod
+    def prefixes(cls) -> dict[Part, tuple[str, ...]]:
+        """Dotted names of each part; a projector may lie inside the vision tower."""
+        return {
+            "projector": cls.projector,
+            "vision": (cls.vision_tower,),
+            "head": (HEAD,),
+            "language": (cls.language_model,),
+        }
+
+    @classmethod
+    def part_of(cls, name: str) -> Part:
+        """The part that a module or parameter belongs to, by its name, also under peft."""
+        inner = name.removeprefix(WRAPPER) + "."
+        for part, starts in cls.prefixes().items():
+            if inner.startswith(tuple(f"{start}." for start in starts)):
+                return part
+        return "language"
+
+    def smallest_picture(self, processor: Any) -> int:
+        """Pixels of a tile, or of the smallest picture that the model sees; here, the one size."""
+        size = processor.image_processor.size
+        return int(size["height"] * size["width"])
+
     @abstractmethod
+    def limit_pixels(self, loaded: Loaded, pixels: int) -> None:
+        """See to it that no picture is shown to the model with more than ``pixels`` pixels.
+
+        Args:
+            loaded: Its processor is changed, and its model's configuration where that repeats it.
+            pixels: Not less than :meth:`smallest_picture`. An overview of a picture that is cut
+                into tiles does not count.
+        """
+
+    @abstractmethod
+    def tiny_config(self, tokenizer: Any) -> Any:
+        """Configuration of a model of less than a million parameters for 64x64 pictures."""
+
+    @abstractmethod
+    def tiny_processor(self, tokenizer: Any) -> ProcessorMixin:
+        """The real processor, for 64x64 pictures."""
+
     def tiny(self, corpus: Iterable[str]) -> Loaded:
         """Build a small random model with its real processor.
 
@@ -58,9 +126,17 @@ class Family(ABC):
             corpus: Texts that the tokenizer is made from.
 
         Returns:
-            A model of about a million parameters for 64x64 pictures; the weights come from torch's
-            random state.
+            A model whose weights come from torch's random state.
         """
+        from transformers import AutoModelForImageTextToText, GenerationConfig
+
+        tokenizer = learn_tokenizer(corpus, self.special_tokens, **self.token_roles)
+        processor = self.tiny_processor(tokenizer)
+        model = AutoModelForImageTextToText.from_config(self.tiny_config(tokenizer))
+        roles = {f"{role}_id" for role in self.token_roles} & set(vars(GenerationConfig()))
+        ids = {role: getattr(tokenizer, role) for role in sorted(roles)}
+        model.generation_config = GenerationConfig(**ids)
+        return Loaded(model, processor, copy.deepcopy(model))
 
 
 def family_names() -> list[str]:
@@ -88,12 +164,24 @@ def family_of(model: Any) -> Family:
     Raises:
         OptionError: No family knows the model's type.
     """
-    found = {kind: family for name in family_names() for family in [family_named(name)]
-             for kind in family.model_types}  # fmt: skip
-    model_type = model.config.model_type
-    if model_type not in found:
+    return family_of_type(model.config.model_type)()
+
+
+def family_of_type(model_type: str) -> type[Family]:
+    """The family of a ``config.model_type``.
+
+    Raises:
+        OptionError: No family knows it.
+    """
+    families_of_type = {
+        kind: type(family)
+        for family in map(family_named, family_names())
+        for kind in family.model_types
+    }
+    if model_type not in families_of_type:
         raise OptionError(
-            "--model", f"a model of type {model_type}", f"one of {', '.join(sorted(found))}",
+            "--model", f"a model of type {model_type}",
+            f"one of {', '.join(sorted(families_of_type))}",
             "Add a file to vqatrain/families/; see CONTRIBUTING.md.",
         )  # fmt: skip
-    return found[model_type]
+    return families_of_type[model_type]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.errors import OptionError
-from vqatrain import torchvision_cpu
-from vqatrain.config import TrainConfig
-from vqatrain.family import Loaded, family_named, family_of
+from vqatrain import quantise, torchvision_cpu
+from vqatrain.family import Loaded, Part, family_named, family_of_type
+from vqatrain.tuning import put_on
 
 if TYPE_CHECKING:
     import torch
@@ -34,28 +36,45 @@ def choose_dtype(precision: str) -> torch.dtype:
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
 
 
-def load(name: str, dtype: torch.dtype, corpus: Iterable[str] = ()) -> Loaded:
+def load(
+    name: str, dtype: torch.dtype, corpus: Iterable[str] = (), quantised: Sequence[Part] = ()
+) -> Loaded:
     """Load a model and its processor.
 
     Args:
         name: Folder, hub id, or ``tiny:FAMILY``.
         dtype: Type of the weights.
         corpus: Texts that the tokenizer of a tiny model is learnt from.
+        quantised: Parts whose linear layers get four-bit weights.
 
     Raises:
         OptionError: There is no such model, or it is of no known family.
     """
-    torchvision_cpu.prepare()
-    _quiet_libraries()
-    if name.startswith(TINY):
-        tiny = family_named(name.removeprefix(TINY)).tiny(corpus)
-        return Loaded(tiny.model.to(dtype), tiny.processor)
-    _check_reachable(name)
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+    prepare_libraries()
+    if not name.startswith(TINY):
+        _check_reachable(name)
+        return _from_pretrained(name, dtype, quantised)
+    built = family_named(name.removeprefix(TINY)).tiny(corpus)
+    if not quantised:
+        return built._replace(model=built.model.to(dtype))
+    with tempfile.TemporaryDirectory() as folder:
+        save(built, Path(folder))
+        loaded = _from_pretrained(folder, dtype, quantised)
+    # The folder is gone, and no adapter should name it as its base.
+    loaded.model.name_or_path = loaded.model.config.name_or_path = ""
+    return loaded._replace(origin=built.origin)
+
+
+def _from_pretrained(name: str, dtype: torch.dtype, quantised: Sequence[Part]) -> Loaded:
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
     try:
+        family = family_of_type(AutoConfig.from_pretrained(name).model_type)
         processor = AutoProcessor.from_pretrained(name)
-        model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype, use_safetensors=True)
+        options = quantise.loading_options(family, quantised, dtype)
+        model = AutoModelForImageTextToText.from_pretrained(
+            name, dtype=dtype, use_safetensors=True, **options
+        )
     except (OSError, ValueError) as error:
         problem = " ".join(str(error).split())[:300]
         raise OptionError(
@@ -63,8 +82,16 @@ def load(name: str, dtype: torch.dtype, corpus: Iterable[str] = ()) -> Loaded:
             "a model folder, a hub id, or tiny:FAMILY",
             "Without network, pass a local folder.",
         ) from None  # fmt: skip
-    family_of(model)
+    quantise.check(model, family, quantised)
+    quantise.compute_plainly(model)
+    processor.chat_template = processor.chat_template or family.chat_template
     return Loaded(model, processor)
+
+
+def save(loaded: Loaded, folder: Path) -> None:
+    """Save a model with its processor."""
+    loaded.model.save_pretrained(str(folder))
+    loaded.processor.save_pretrained(str(folder))
 
 
 def _check_reachable(name: str) -> None:
@@ -94,66 +121,67 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0][:200]
 
 
-def load_trained(name: str, adapter: Path | None, dtype: torch.dtype) -> Loaded:
-    """Load what a run made, or any model, with an adapter put on if there is one.
+class Trained(NamedTuple):
+    """Where a trained model lies."""
+
+    base: str
+    """Model folder or hub id."""
+    adapter: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """Where the processor lies, and the contract of preprocessing if there is one."""
+        return Path(self.base) if self.adapter is None else self.adapter
+
+
+def find_trained(name: str, adapter: Path | None) -> Trained:
+    """Find what a run made, or take any model with an adapter.
 
     Args:
         name: Run folder, model folder or hub id.
         adapter: Adapter folder; the one of the run by default.
-        dtype: Type of the weights.
 
     Raises:
-        OptionError: The run did not finish, or a folder is missing.
+        OptionError: The run did not finish.
     """
     run = Path(name)
-    base = name
-    if (run / "config.json").is_file() and (run / "log.jsonl").exists():
-        base = str(run / MODEL_FOLDER)
-        if not (run / RUN_FILE).is_file():
-            raise OptionError("--model", f"{run}: the run did not finish", "a finished run")
-        if (run / ADAPTER_FOLDER).is_dir():
-            adapter = adapter or run / ADAPTER_FOLDER
-            base = str(json.loads((run / RUN_FILE).read_text())["base_model"])
-            base = str(run / BASE_FOLDER) if base.startswith(TINY) else base
-    loaded = load(base, dtype)
-    return loaded if adapter is None else Loaded(_adapted(loaded.model, adapter), loaded.processor)
+    if not ((run / "config.json").is_file() and (run / "log.jsonl").exists()):
+        return Trained(name, adapter)
+    if not (run / RUN_FILE).is_file():
+        raise OptionError("--model", f"{run}: the run did not finish", "a finished run")
+    if not (run / ADAPTER_FOLDER).is_dir():
+        return Trained(str(run / MODEL_FOLDER), adapter)
+    base = str(json.loads((run / RUN_FILE).read_text())["base_model"])
+    base = str(run / BASE_FOLDER) if base.startswith(TINY) else base
+    return Trained(base, adapter or run / ADAPTER_FOLDER)
 
 
-def add_lora(model: Any, config: TrainConfig) -> Any:
-    """Put fresh LoRA adapters on the model; everything else is frozen.
+def load_trained(trained: Trained, dtype: torch.dtype, quantised: Sequence[Part] = ()) -> Loaded:
+    """Load a model, and put its adapter on; the processor is the one that lies by the adapter.
 
     Raises:
-        OptionError: No module fits the targets.
+        OptionError: A folder is missing.
     """
-    from peft import LoraConfig, get_peft_model
+    loaded = load(trained.base, dtype, quantised=quantised)
+    if trained.adapter is None:
+        return loaded
+    model = put_on(loaded.model, trained.adapter)
+    if not (trained.adapter / "processor_config.json").is_file():
+        return Loaded(model, loaded.processor)
+    from transformers import AutoProcessor
 
-    targets = config.lora_targets or family_of(model).lora_targets()
-    lora = LoraConfig(
-        r=config.lora_rank,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        target_modules=targets,
-        task_type="CAUSAL_LM",
-    )
-    try:
-        return get_peft_model(model, lora)
-    except ValueError as error:
-        problem = " ".join(str(error).split())[:200]
-        raise OptionError("--lora-targets", f"{targets!r}: {problem}", "names of modules") from None
+    return Loaded(model, AutoProcessor.from_pretrained(str(trained.adapter)))
 
 
-def _adapted(model: Any, adapter: Path) -> Any:
-    from peft import PeftModel
+def prepare_libraries() -> None:
+    """Make the libraries importable, and keep the terminal to what a user can act on.
 
-    if not (adapter / "adapter_config.json").is_file():
-        raise OptionError("--adapter", f"{adapter}: no adapter_config.json", "an adapter folder")
-    return PeftModel.from_pretrained(model, str(adapter))
-
-
-def _quiet_libraries() -> None:
-    """Keep the terminal to what a user can act on."""
+    To be called before anything of transformers is imported.
+    """
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft")
+    for name in ("transformers", "huggingface_hub", "bitsandbytes"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    torchvision_cpu.prepare()
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    for name in ("transformers", "huggingface_hub"):
-        logging.getLogger(name).setLevel(logging.ERROR)

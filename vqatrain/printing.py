@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from vqatrain.family import family_named, family_names
 from vqatrain.intervals import Interval
+from vqatrain.merging import Merge
 from vqatrain.metric import all_metrics
 from vqatrain.metric_table import Disagreement
 from vqatrain.score import Scored
@@ -71,6 +73,16 @@ def metrics() -> str:
     for name, metric in all_metrics().items():
         about = (type(metric).__doc__ or "").partition("\n")[0]
         lines.append(f"{name:22}{about}{' (standard)' if metric.standard else ''}")
+    return "\n".join(lines)
+
+
+def merged(done: Merge, out: Path) -> str:
+    """What a merge changed, in probabilities of the next token."""
+    lines = [f"{out}: {done.adapter} merged in {done.precision}"]
+    lines.append(f"largest difference to base with adapter: {done.difference:.1e}")
+    if done.difference_to_quantised is not None:
+        found = f"{done.difference_to_quantised:.1e}"
+        lines.append(f"largest difference to quantised base with adapter: {found}")
     return "\n".join(lines)
 
 

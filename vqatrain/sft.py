@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
+import logging
 import math
 import os
 import time
@@ -12,14 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from vqadata.errors import OptionError
+from vqatrain import contract, quantise, tuning
 from vqatrain import model as models
-from vqatrain import torchvision_cpu
+from vqatrain import proof as labels
 from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
 from vqatrain.data import Questions, Schedule, curriculum, trainable
 from vqatrain.family import Loaded
 
+log = logging.getLogger(__name__)
+
 CHECKPOINTS = "checkpoints"
+
+PROVED_EXAMPLES = 16
+"""Examples of the label proof."""
 
 LIBRARIES = ("vqadata", "torch", "transformers", "peft", "accelerate", "pillow", "pyarrow")
 
@@ -37,7 +44,7 @@ def run(config: TrainConfig) -> Path:
     Raises:
         VqaDataError: The data cannot be trained on, or an option does not fit. Nothing was trained.
     """
-    torchvision_cpu.prepare()
+    models.prepare_libraries()
     from transformers import set_seed
 
     started = time.time()
@@ -47,20 +54,24 @@ def run(config: TrainConfig) -> Path:
     _limit_threads(config.threads)
     set_seed(config.seed)
 
-    loaded = models.load(config.model, models.choose_dtype(config.precision), questions.texts())
+    dtype = models.choose_dtype(config.precision)
+    quantised = config.quantise if config.tuning == "qlora" else []
+    loaded = models.load(config.model, dtype, questions.texts(), quantised)
+    agreed = contract.settle(loaded, config, config.prompt_suffix)
     steps = config.max_steps or _steps_of(config, len(questions))
     length = steps * config.batch_size * config.gradient_accumulation * _world_size()
     first = curriculum(questions, config.first_where, config.first_rows, config.seed)
     schedule = Schedule(questions, length, config.seed, first)
 
-    folder = _new_folder(config)
-    model = models.add_lora(loaded.model, config) if config.tuning == "lora" else loaded.model
-    batcher = Batcher(loaded.processor, config.prompt_suffix)
-    parameters = _count_parameters(model)
+    batcher = Batcher(loaded, config.prompt_suffix)
+    proof = _prove_labels(loaded, batcher, schedule)
+    model = tuning.prepare(loaded.model, config)
+    folder = _new_folder(config, loaded)
+    labels.write(proof, folder)
     trainer = _trainer(config, model, schedule, batcher, steps, folder)
     result = trainer.train(resume_from_checkpoint=str(config.resume) if config.resume else None)
 
-    _save(folder, config, loaded, model)
+    _save(folder, config, loaded._replace(model=model), agreed)
     _remove_empty(folder / CHECKPOINTS)
     _write_json(
         folder / models.RUN_FILE,
@@ -71,7 +82,8 @@ def run(config: TrainConfig) -> Path:
             "steps": steps,
             "loss": result.training_loss,
             "seconds": round(time.time() - started, 1),
-            "parameters": parameters,
+            "parameters": tuning.count_parameters(model),
+            "quantised_layers": quantise.quantised_layers(model),
             "device": str(trainer.args.device),
             "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
         },
@@ -120,14 +132,21 @@ def _trainer(
     return trainer
 
 
-def _save(folder: Path, config: TrainConfig, loaded: Loaded, model: Any) -> None:
-    """Save the model, or the adapter and, where it lies nowhere else, its base."""
-    target = folder / (models.ADAPTER_FOLDER if config.tuning == "lora" else models.MODEL_FOLDER)
-    model.save_pretrained(str(target))
-    loaded.processor.save_pretrained(str(target))
-    if config.tuning == "lora" and config.model.startswith(models.TINY):
-        model.unload().save_pretrained(str(folder / models.BASE_FOLDER))
-        loaded.processor.save_pretrained(str(folder / models.BASE_FOLDER))
+def _prove_labels(loaded: Loaded, batcher: Batcher, schedule: Schedule) -> labels.LabelProof:
+    """Look at the labels of the first examples, and say what they are."""
+    examples = [schedule[place] for place in range(min(PROVED_EXAMPLES, len(schedule)))]
+    picture_token: int = loaded.model.config.image_token_id
+    proof = labels.prove(batcher, examples, picture_token)
+    log.info("%s", labels.say(proof))
+    return proof
+
+
+def _save(folder: Path, config: TrainConfig, trained: Loaded, agreed: contract.Contract) -> None:
+    """Save the model, or the adapter, with the processor and the contract of preprocessing."""
+    full = config.tuning == "full"
+    target = folder / (models.MODEL_FOLDER if full else models.ADAPTER_FOLDER)
+    models.save(trained, target)
+    contract.write(agreed, target)
 
 
 def _remove_empty(folder: Path) -> None:
@@ -146,10 +165,12 @@ def _refuse_existing(config: TrainConfig) -> None:
         )  # fmt: skip
 
 
-def _new_folder(config: TrainConfig) -> Path:
-    """Make the run folder and write the configuration into it."""
+def _new_folder(config: TrainConfig, loaded: Loaded) -> Path:
+    """Make the run folder; write the configuration, and a base that lies nowhere else."""
     config.out.mkdir(parents=True, exist_ok=True)
     _write_json(config.out / "config.json", config.model_dump(mode="json"))
+    if loaded.origin is not None and config.tuning != "full":
+        models.save(loaded._replace(model=loaded.origin), config.out / models.BASE_FOLDER)
     return config.out
 
 
@@ -176,11 +197,6 @@ def _describe_data(questions: Questions, schedule: Schedule) -> dict[str, Any]:
         "rows_chosen": len(questions),
         "examples_seen": len(schedule),
     }
-
-
-def _count_parameters(model: Any) -> dict[str, int]:
-    sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
-    return {"all": sum(n for n, _ in sizes), "trained": sum(n for n, on in sizes if on)}
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -15,16 +15,20 @@ VOCABULARY = 512
 ROLES = ["user\n", "assistant\n", "User:", "Assistant:"]
 """What chat templates write around the turns; learnt so that they cost one or two tokens."""
 
+USUAL_ROLES = ("bos_token", "eos_token", "pad_token", "unk_token")
+"""Roles that every tokenizer has."""
+
 
 def learn_tokenizer(
-    corpus: Iterable[str], special_tokens: list[str], **names: str
+    corpus: Iterable[str], special_tokens: list[str], **roles: str
 ) -> PreTrainedTokenizerFast:
     """Learn a byte-level BPE tokenizer (Sennrich et al. 2016, in the form of GPT-2).
 
     Args:
         corpus: Texts to learn from.
         special_tokens: Tokens that are never split; they get the first ids, in this order.
-        names: Roles of special tokens, such as ``eos_token="<|im_end|>"``.
+        roles: Roles of special tokens, such as ``eos_token="<|im_end|>"``; a role that only some
+            families know, such as ``boi_token``, becomes an attribute of the tokenizer as well.
 
     Returns:
         The same tokenizer for the same corpus.
@@ -43,4 +47,7 @@ def learn_tokenizer(
     )
     texts = sorted(set(corpus))
     tokenizer.train_from_iterator([*texts, *ROLES * 100, string.printable], trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
+    usual = {role: roles.pop(role) for role in USUAL_ROLES if role in roles}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, **usual, extra_special_tokens=roles or None
+    )

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
 
-from vqatrain import torchvision_cpu
+from vqatrain import model as models
 
-torchvision_cpu.prepare()
+models.prepare_libraries()
 
-from vqatrain.batch import IGNORED, Batcher
+from vqadata.errors import VqaDataError
+from vqatrain import proof
+from vqatrain.batch import IGNORED, Batcher, special_tokens
 from vqatrain.config import DataOptions
 from vqatrain.data import Example, Questions
-from vqatrain.family import Loaded, family_named, family_names, family_of
+from vqatrain.family import (
+    LINEAR_LAYERS,
+    Loaded,
+    family_named,
+    family_names,
+    family_of,
+    family_of_type,
+)
 from vqatrain.model import load
+
+MODEL_TYPES = sorted(kind for name in family_names() for kind in family_named(name).model_types)
 
 
 @pytest.fixture(params=family_names())
@@ -41,7 +58,7 @@ def supervised(batch: dict[str, torch.Tensor], row: int) -> torch.Tensor:
 
 
 def test_there_are_families() -> None:
-    assert {"smolvlm", "qwen2_5_vl"} <= set(family_names())
+    assert {"smolvlm", "qwen2_5_vl", "gemma3", "internvl"} <= set(family_names())
 
 
 def test_family_knows_its_own_model(name: str, loaded: Loaded) -> None:
@@ -50,8 +67,9 @@ def test_family_knows_its_own_model(name: str, loaded: Loaded) -> None:
 
 def test_module_names_are_those_of_the_model(loaded: Loaded) -> None:
     family = family_of(loaded.model)
-    modules = dict(loaded.model.named_modules())
-    assert {family.vision_tower, family.projector, family.language_model} <= set(modules)
+    known = {name for name, _ in loaded.model.named_modules()}
+    known |= {name for name, _ in loaded.model.named_parameters()}
+    assert {name for names in family.prefixes().values() for name in names} <= known
 
 
 def test_same_seed_gives_same_weights(name: str) -> None:
@@ -63,49 +81,103 @@ def test_same_seed_gives_same_weights(name: str) -> None:
 
 
 def test_labels_are_the_answer_and_its_end(loaded: Loaded, examples: list[Example]) -> None:
-    batch = Batcher(loaded.processor)(examples)
+    batch = Batcher(loaded)(examples)
     tokenizer = loaded.processor.tokenizer
     for row, example in enumerate(examples):
         text = tokenizer.decode(supervised(batch, row))
         assert text == f"{example.answer}{tokenizer.eos_token}"
 
 
-def test_no_picture_token_carries_a_label(loaded: Loaded, examples: list[Example]) -> None:
-    batch = Batcher(loaded.processor)(examples)
-    pictures = batch["input_ids"] == loaded.model.config.image_token_id
-    assert pictures.any()
-    assert (batch["labels"][pictures] == IGNORED).all()
+def test_labels_are_proved(loaded: Loaded, examples: list[Example]) -> None:
+    picture = loaded.model.config.image_token_id
+    found = proof.prove(Batcher(loaded), examples, picture)
+    assert found.supervised_picture_tokens == 0
+    assert found.picture_tokens >= 3 * 16
+    assert 0 < found.supervised < found.tokens / 4
+    assert found.shown_labels == f"{examples[0].answer}{loaded.processor.tokenizer.eos_token}"
+    assert examples[0].question in found.shown
+    assert f"{loaded.processor.tokenizer.convert_ids_to_tokens(picture)}*" in found.shown
+    assert f"{found.supervised} of {found.tokens} tokens" in proof.say(found)
+
+
+def test_a_label_on_a_picture_is_a_defect(
+    loaded: Loaded, examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = loaded.model.config.image_token_id
+    monkeypatch.setattr(Batcher, "_answer_ids", lambda *_: [200, picture])
+    with pytest.raises(VqaDataError, match="3 picture tokens with a label"):
+        proof.prove(Batcher(loaded), examples, picture)
+
+
+def test_logits_of_answers_alone_give_the_same_loss(
+    loaded: Loaded, examples: list[Example]
+) -> None:
+    batch, model = Batcher(loaded)(examples), loaded.model.eval()
+    width = batch["input_ids"].shape[1]
+    before = torch.full((len(examples), width - batch["logits_to_keep"]), IGNORED)
+    whole = batch | {"labels": torch.cat([before, batch["labels"]], dim=1), "logits_to_keep": 0}
+    with torch.inference_mode():
+        short, long = model(**batch), model(**whole)
+    assert short.logits.shape[1] == batch["logits_to_keep"] < width / 2
+    assert long.logits.shape[1] == width
+    assert short.loss.item() == pytest.approx(long.loss.item(), rel=1e-6)
 
 
 def test_training_prompt_equals_the_prompt_of_inference(
     loaded: Loaded, examples: list[Example]
 ) -> None:
-    batcher = Batcher(loaded.processor)
+    batcher = Batcher(loaded)
     train, infer = batcher(examples), batcher.prompts(examples)
     length = infer["input_ids"].shape[1]
     assert torch.equal(train["input_ids"][:, :length], infer["input_ids"])
-    assert torch.equal(train["pixel_values"], infer["pixel_values"])
+    others = infer.keys() - {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"}
+    assert "pixel_values" in others
+    assert all(torch.equal(train[key], infer[key]) for key in others)
+
+
+def attacks(batcher: Batcher) -> st.SearchStrategy[str]:
+    """Special tokens, halves of them and words, written one after the other."""
+    tokens = sorted(special_tokens(batcher.processor))
+    halves = [half for token in tokens for half in (token[: len(token) // 2], token[1:])]
+    return st.lists(st.sampled_from([*tokens, *halves, " ", "\n", "cat"]), max_size=6).map("".join)
+
+
+def special_counts(batcher: Batcher, example: Example) -> dict[int, int]:
+    ids = batcher([example])["input_ids"][0].tolist()
+    tokens = batcher.processor.tokenizer.convert_tokens_to_ids(
+        sorted(special_tokens(batcher.processor))
+    )
+    return {token: ids.count(token) for token in tokens}
 
 
 @pytest.mark.parametrize("place", ["question", "answer"])
 def test_a_special_token_in_text_stays_text(
     place: str, loaded: Loaded, examples: list[Example]
 ) -> None:
-    special = loaded.processor.tokenizer.added_tokens_decoder.values()
-    hostile = " ".join(str(token) for token in special)
-    changed = [example._replace(**{place: f"Is {hostile} there?"}) for example in examples]
-    batcher = Batcher(loaded.processor)
-    plain, attacked = batcher(examples), batcher(changed)
-    ends = {loaded.processor.tokenizer.eos_token_id, loaded.model.config.image_token_id}
-    for token in ends:
-        counts = [(b["input_ids"][0] == token).sum() for b in (plain, attacked)]
-        assert counts[0] == counts[1]
+    batcher = Batcher(loaded, " Say.")
+    usual = special_counts(batcher, examples[0])
+    assert usual[loaded.model.config.image_token_id] >= 16
+
+    @settings(max_examples=40, deadline=None, derandomize=True)
+    @given(attacks(batcher))
+    def holds(attack: str) -> None:
+        changed = examples[0]._replace(**{place: attack})
+        assert special_counts(batcher, changed) == usual
+
+    holds()
+
+
+def test_a_token_that_cannot_be_broken_is_refused(examples: list[Example]) -> None:
+    loaded = load("tiny:smolvlm", torch.float32, ["a"])
+    loaded.processor.tokenizer.add_special_tokens({"additional_special_tokens": ["§"]})
+    with pytest.raises(VqaDataError, match="question 7: the tokenizer reads §"):
+        Batcher(loaded)([Example("7", examples[0].pictures, "What is in § 5?", "tax")])
 
 
 def test_loss_of_a_row_does_not_depend_on_its_batch(
     loaded: Loaded, examples: list[Example]
 ) -> None:
-    batcher, model = Batcher(loaded.processor), loaded.model.eval()
+    batcher, model = Batcher(loaded), loaded.model.eval()
     with torch.inference_mode():
         alone = [model(**batcher([example])).loss.item() for example in examples]
         sizes = [len(supervised(batcher([example]), 0)) for example in examples]
@@ -114,13 +186,31 @@ def test_loss_of_a_row_does_not_depend_on_its_batch(
     assert together == pytest.approx(mean, abs=1e-4)
 
 
-def test_lora_targets_touch_the_language_model_only(loaded: Loaded) -> None:
-    import re
+def full_size(model_type: str) -> Any:
+    """A model of the sizes that its configuration has by default, without weights."""
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
-    family = family_of(loaded.model)
-    hit = [n for n, _ in loaded.model.named_modules() if re.fullmatch(family.lora_targets(), n)]
-    assert len(hit) == 2 * 7
-    assert all(family.language_model in module for module in hit)
+    with torch.device("meta"):
+        return AutoModelForImageTextToText.from_config(AutoConfig.for_model(model_type))
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_names_hold_for_every_model_type(model_type: str) -> None:
+    model, family = full_size(model_type), family_of_type(model_type)
+    names = [name for name, _ in model.named_modules()]
+    parameters = [name for name, _ in model.named_parameters()]
+    starts = [name for part in family.prefixes().values() for name in part]
+    optional = {"model.image_newline"} - set(parameters)
+    assert set(starts) - optional <= {*names, *parameters}
+    sizes = Counter(family.part_of(name) for name in parameters)
+    assert min(sizes["vision"], sizes["projector"]) > 0
+    assert sizes["language"] > sizes["projector"]
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    hit = [name for name in linear if re.fullmatch(family.lora_targets(), name)]
+    assert {family.part_of(name) for name in hit} == {"language"}
+    left = {name.rpartition(".")[2] for name in linear
+            if family.part_of(name) == "language"} - set(LINEAR_LAYERS)  # fmt: skip
+    assert left <= {"gate"}  # the router of experts
 
 
 def test_saved_model_is_the_same_model(
@@ -129,8 +219,10 @@ def test_saved_model_is_the_same_model(
     loaded.model.save_pretrained(tmp_path)
     loaded.processor.save_pretrained(tmp_path)
     again = load(str(tmp_path), torch.float32)
-    first, second = Batcher(loaded.processor)(examples), Batcher(again.processor)(examples)
+    first, second = Batcher(loaded)(examples), Batcher(again)(examples)
+    assert first.pop("logits_to_keep") == second.pop("logits_to_keep")
+    assert torch.equal(first.pop("labels"), second.pop("labels"))
     assert all(torch.equal(first[key], second[key]) for key in first)
     with torch.inference_mode():
-        outputs = [m.eval()(**first).logits for m in (loaded.model, again.model)]
+        outputs = [m.eval()(**first, logits_to_keep=0).logits for m in (loaded.model, again.model)]
     assert torch.equal(outputs[0], outputs[1])
