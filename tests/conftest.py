@@ -37,11 +37,13 @@ def real_data() -> Callable[[str], Path]:
 
 
 def encoded(colour: str = "navy", size: tuple[int, int] = (16, 12), kind: str = "PNG") -> bytes:
-    """A small encoded picture of one colour."""
+    """A small encoded picture of one colour with a white corner."""
     from PIL import Image
 
     out = io.BytesIO()
-    Image.new("RGB", size, colour).save(out, kind)
+    picture = Image.new("RGB", size, colour)
+    picture.paste("white", (0, 0, size[0] // 2, size[1] // 2))
+    picture.save(out, kind)
     return out.getvalue()
 
 

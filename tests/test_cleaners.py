@@ -7,15 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import VqaFiles
+from tests.conftest import VqaFiles, encoded
 from vqadata import clean, cleaners, convert, explain, open_shards, verify
-from vqadata.cleaners.broken_image import BrokenImage
+from vqadata.cleaners.audit import Audit
 from vqadata.cleaners.duplicate import Duplicate, normalised
 from vqadata.cleaning import choose_cleaners, cleaner_kinds
 from vqadata.discover import names
 from vqadata.errors import OptionError
 from vqadata.ledger import LedgerEntry, select_entries
 from vqadata.sources.coco_vqa import CocoVqa
+
+
+@pytest.fixture
+def vqa_files(vqa_files: VqaFiles) -> VqaFiles:
+    """The files with pictures that nothing can be said against."""
+    for number in range(3):
+        data = encoded(["navy", "teal", "maroon"][number], (30 + number, 30), "JPEG")
+        vqa_files.picture(number).write_bytes(data)
+    return vqa_files
 
 
 def cleaned(files: VqaFiles, folder: Path, *chosen: object) -> list[LedgerEntry]:
@@ -84,10 +93,10 @@ def test_the_same_in_two_splits_is_not_a_duplicate(vqa_files: VqaFiles, tmp_path
 
 
 def test_pictures_above_the_budget_are_dropped(vqa_files: VqaFiles, tmp_path: Path) -> None:
-    entries = cleaned(vqa_files, tmp_path, BrokenImage(max_pixels=17 * 12))
+    entries = cleaned(vqa_files, tmp_path, Audit(max_pixels=31 * 30))
     assert {entry.question_id for entry in entries} == {"2", "5"}
     assert {(entry.reason, entry.found) for entry in entries} == {
-        ("too-many-pixels", "18 x 12 pixels")
+        ("too-many-pixels", "32 x 30 pixels")
     }
 
 
@@ -99,7 +108,7 @@ def test_the_ledger_goes_on_from_step_to_step(vqa_files: VqaFiles, tmp_path: Pat
     lost = Counter((e.step, e.action, e.reason) for e in entries if e.action != "flagged")
     assert lost == {
         ("convert", "quarantined", "wrong-type"): 1,
-        ("broken-image", "dropped", "not-a-picture"): 2,
+        ("audit", "dropped", "not-a-picture"): 2,
         ("duplicate", "dropped", "duplicate"): 1,
         ("convert", "dropped", "answers-without-question"): 1,
     }
@@ -115,9 +124,9 @@ def test_the_ledger_goes_on_from_step_to_step(vqa_files: VqaFiles, tmp_path: Pat
 
 
 def test_cleaners_are_chosen_by_name() -> None:
-    assert choose_cleaners(["duplicate", "broken-image"]) == [BrokenImage, Duplicate]
+    assert choose_cleaners(["duplicate", "audit"]) == [Audit, Duplicate]
     assert choose_cleaners(skip=["duplicate"]) == [k for k in cleaner_kinds() if k != Duplicate]
-    with pytest.raises(OptionError, match=r"one of .*broken-image, .*duplicate"):
+    with pytest.raises(OptionError, match=r"one of .*audit, .*duplicate"):
         choose_cleaners(["dedup"])
 
 

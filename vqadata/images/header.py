@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_PIXELS = 178_956_970
 """Largest picture that is opened, in pixels: twice Pillow's warning limit, its error limit."""
 
+SNIFFED = 256
+"""Bytes by which a file that is no picture is told."""
+
 PNG_SIZE_END = 24
 """Offset after the sizes of a PNG: signature 8, chunk length 4, IHDR 4, sizes 8 (RFC 2083)."""
 
@@ -49,8 +52,8 @@ def read_header(data: bytes) -> Header:
     """Read the header of an encoded picture.
 
     Raises:
-        BadPicture: ``zero-bytes``, ``not-a-picture``, or ``too-many-pixels`` when width x height is
-            over :data:`MAX_PIXELS`.
+        BadPicture: ``zero-bytes``, ``pointer-file``, ``not-a-picture``, or ``too-many-pixels`` when
+            width x height is over :data:`MAX_PIXELS`.
     """
     with open_picture(data) as picture:
         return header_of(picture)
@@ -71,6 +74,7 @@ def open_picture(data: bytes | memoryview) -> Image:
 
     if not data:
         raise BadPicture("zero-bytes", "0 bytes")
+    _refuse_pointer(bytes(data[:SNIFFED]))
     _refuse_bomb(*_png_size(data))
     try:
         with warnings.catch_warnings():
@@ -83,6 +87,14 @@ def open_picture(data: bytes | memoryview) -> Image:
         raise BadPicture("not-a-picture", what) from None
     _refuse_bomb(*picture.size)
     return picture
+
+
+def _refuse_pointer(start: bytes) -> None:
+    """Tell a file that stands for one which was not fetched, by Git LFS or git-annex."""
+    if start.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise BadPicture("pointer-file", "a pointer of Git LFS")
+    if start.startswith((b"/annex/objects/", b"../.git/annex/")) or b".git/annex/objects/" in start:
+        raise BadPicture("pointer-file", "a pointer of git-annex")
 
 
 def _refuse_bomb(width: int, height: int) -> None:
@@ -109,4 +121,11 @@ def said_by_pillow(error: Exception) -> str:
 def _first_bytes(data: bytes) -> str:
     if not data.strip(b"\0"):
         return f"{len(data)} NUL bytes"
-    return f"{len(data)} bytes that begin with {data[:16]!r}"
+    start = data[:SNIFFED].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        what = "an HTML page, "
+    elif start.startswith((b"{", b"[")):
+        what = "JSON, "
+    else:
+        what = ""
+    return f"{what}{len(data)} bytes that begin with {data[:16]!r}"

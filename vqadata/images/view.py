@@ -23,6 +23,9 @@ Found = TypeVar("Found")
 SMALL = 128
 """Least pixels of the short side of :attr:`View.small`."""
 
+OPAQUE = 255
+"""Alpha of a pixel that nothing shines through."""
+
 ORIENTATION = 0x0112
 """EXIF tag of the orientation (Exif 2.32, 4.6.4)."""
 
@@ -94,13 +97,43 @@ class View:
         return value if value in range(1, 9) else 1
 
     @property
+    def frames(self) -> int:
+        """Frames of an animation or pages of a document; 1 for everything else.
+
+        Raises:
+            BadPicture: As :attr:`grey`.
+        """
+        self._done()
+        if self.opened.format in _JPEG_FORMATS:  # MPO: what follows is a preview, or for one eye
+            return 1
+        try:
+            return int(getattr(self.opened, "n_frames", 1))
+        except Exception:  # noqa: BLE001 - later frames may be broken; the first one is not
+            return 2
+
+    @property
+    def see_through(self) -> bool:
+        """Whether any pixel lets the background through.
+
+        Raises:
+            BadPicture: As :attr:`grey`.
+        """
+        self._done()
+        if "transparency" in self.opened.info:
+            return True
+        if "A" not in self.opened.getbands():
+            return False
+        least: int = self.opened.getchannel("A").getextrema()[0]  # type: ignore[assignment]
+        return least < OPAQUE
+
+    @property
     def warnings(self) -> list[str]:
         """What libjpeg warned of while it decoded: bit rot. Empty for other formats.
 
         Raises:
             BadPicture: As :attr:`grey`.
         """
-        return _or_raise(self._first).warnings
+        return self._done().warnings
 
     @property
     def grey(self) -> Pixels:
@@ -111,7 +144,7 @@ class View:
         Raises:
             BadPicture: As :attr:`header`, or ``truncated``.
         """
-        return _or_raise(self._first).grey
+        return self._done().grey
 
     @cached_property
     def small(self) -> Pixels:
@@ -123,13 +156,7 @@ class View:
         Raises:
             BadPicture: As :attr:`grey`.
         """
-        import numpy as np
-        from PIL import Image
-
-        factor = min(self.grey.shape) // SMALL
-        if factor < 2:
-            return self.grey
-        return np.asarray(Image.fromarray(self.grey).reduce(factor))
+        return reduced(self.grey, min(self.grey.shape) // SMALL)
 
     @cached_property
     def rgb(self) -> Pixels:
@@ -142,10 +169,13 @@ class View:
         """
         import numpy as np
 
-        first = _or_raise(self._first)
+        first = self._done()
         if first.rgb is not None:
             return first.rgb
         return np.asarray(normalise(decode(self.data)))
+
+    def _done(self) -> _First:
+        return _or_raise(self._first)
 
     @cached_property
     def _opened(self) -> Image | BadPicture:
@@ -170,6 +200,14 @@ class View:
             return _by_pillow(self.opened)
         except BadPicture as bad:
             return bad
+
+
+def reduced(grey: Pixels, factor: int) -> Pixels:
+    """Grey levels reduced by a whole factor, each the mean of a block; as they are below 2."""
+    import numpy as np
+    from PIL import Image
+
+    return grey if factor < 2 else np.asarray(Image.fromarray(grey).reduce(factor))
 
 
 def _by_pillow(picture: Image) -> _First:
