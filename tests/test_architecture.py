@@ -25,7 +25,7 @@ FLOORS = [
     {"shards.message", "shards.scan", "shards.read_options", "shards.cache"},
     {"ledger", "shards.writer", "images.book", "shards.store", "shards.remote"},
     {"shards.folder", "shards.reader", "markup"},
-    {"export_rows", "outbox", "chunks", "findings"},
+    {"export_rows", "outbox", "loader.*", "chunks", "findings"},
     {"steps", "conversations", "survey"},
     {"words.*"},
     {"discover", "shards.verify", "story", "figures", "layouts.*",

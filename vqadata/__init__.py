@@ -2,7 +2,7 @@
 
 The face of the library; everything is imported when it is first used::
 
-    from vqadata import clean, convert, export, open_shards, verify
+    from vqadata import clean, convert, export, load, open_shards, verify
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from vqadata.errors import VqaDataError
     from vqadata.exporting import export
     from vqadata.figures import stats
+    from vqadata.loader.load_options import LoadOptions
+    from vqadata.loader.loader import load
     from vqadata.record import Record
     from vqadata.shards.reader import open_shards
     from vqadata.shards.verify import verify
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from vqadata.versions.comparison import diff
 
 __all__ = [
+    "LoadOptions",
     "OutputOptions",
     "Record",
     "VqaDataError",
@@ -32,6 +35,7 @@ __all__ = [
     "diff",
     "explain",
     "export",
+    "load",
     "open_shards",
     "split",
     "stats",
@@ -39,6 +43,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "LoadOptions": "vqadata.loader.load_options",
     "OutputOptions": "vqadata.conversion",
     "Record": "vqadata.record",
     "VqaDataError": "vqadata.errors",
@@ -47,6 +52,7 @@ _HOMES = {
     "diff": "vqadata.versions.comparison",
     "explain": "vqadata.story",
     "export": "vqadata.exporting",
+    "load": "vqadata.loader.loader",
     "open_shards": "vqadata.shards.reader",
     "split": "vqadata.splitting",
     "stats": "vqadata.figures",

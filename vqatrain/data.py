@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.images.decode import NORMALISATION, to_rgb
-from vqadata.record import Record
+from vqadata.loader.catalogue import COLUMNS, select
 from vqadata.shards.reader import Shards, open_shards
 from vqatrain.config import DataOptions
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 PICTURE_POLICY = NORMALISATION
 """Name of the policy by which pictures become RGB."""
-
-COLUMNS = [name for name in Record.model_fields if name != "origin"]
-"""Record columns that a run and its ``where`` may use."""
 
 
 class Example(NamedTuple):
@@ -124,24 +121,6 @@ def trainable(questions: Questions) -> None:
             f"{broken['question_id'][0]}", "pictures",
             f"Run: vqadata clean {where} -o {where}-clean",
         )  # fmt: skip
-
-
-def select(table: pl.DataFrame, condition: str, option: str) -> pl.DataFrame:
-    """The rows that fulfil a SQL condition.
-
-    Raises:
-        OptionError: The condition is not SQL over the record's columns.
-    """
-    import polars as pl
-
-    try:
-        return table.filter(pl.sql_expr(condition))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        problem = " ".join(str(error).split())[:200]
-        columns = ", ".join(COLUMNS)
-        raise OptionError(
-            option, f"{condition!r} is no condition: {problem}", f"SQL over {columns}"
-        ) from None
 
 
 class Schedule:

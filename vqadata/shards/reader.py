@@ -252,12 +252,17 @@ class Shards:
             except DamageError as error:
                 if self.options.on_damage == "fail":
                     raise
-                self._note(place, error)
+                self.note_damage(place, error)
             else:
                 yield place, batch
 
-    def _note(self, place: BatchPlace, error: DamageError) -> None:
-        """Write down, once, that a batch is skipped."""
+    def note_damage(self, place: BatchPlace, error: DamageError) -> None:
+        """Write down, once, that a batch is skipped.
+
+        Args:
+            place: The batch.
+            error: What is wrong with it.
+        """
         shard = self.manifest.shards[place.shard]
         batch = shard.batches[place.number]
         skipped = Damage(shard.file, place.number, batch.pictures, batch.questions, error.found)
