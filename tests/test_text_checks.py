@@ -20,7 +20,7 @@ from vqadata.cleaners.near_question import NearQuestion, _one_edit
 from vqadata.cleaners.sentinel_answer import SentinelAnswer
 from vqadata.cleaners.yes_no import YesNo
 from vqadata.ledger import LedgerEntry, select_entries
-from vqadata.record import Answer, Origin, Record
+from vqadata.record import Agreement, Answer, Origin, Record
 from vqadata.shards.schema import shard_schema
 from vqadata.steps import Cleaner
 
@@ -162,12 +162,12 @@ def test_contradictory_yes_and_no(one: Asked, other: Asked, found: bool) -> None
 
 
 @pytest.mark.parametrize(("noes", "found"), [(2, False), (3, False), (4, True), (5, True)])
-def test_divided_annotators(noes: int, found: bool, vqa_files: VqaFiles, tmp_path: Path) -> None:
-    for answer in vqa_files.annotations[1]["answers"][:noes]:
-        answer["answer"] = "no"
-    assert [e.reason for e in cleaned(vqa_files, tmp_path, YesNo())] == [
-        "divided-annotators"
-    ] * found
+def test_divided_annotators(noes: int, found: bool) -> None:
+    said = [Answer(answer="no")] * noes + [Answer(answer="yes")] * (10 - noes)
+    agreement = Agreement(distinct=2, majority_share=(10 - noes) / 10, entropy=1, tie=noes == 5,
+                          contradiction=True)  # fmt: skip
+    found_codes = codes(YesNo(), ("Is it wet?", "yes"), answers=said, agreement=agreement)
+    assert found_codes == ["divided-annotators"] * found
 
 
 def test_scripts() -> None:

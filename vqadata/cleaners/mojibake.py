@@ -40,7 +40,8 @@ class Mojibake(TextCheck):
                 mended = _mended(each[field])
                 if mended != each[field]:
                     found, wanted = quoted(each[field]), f"perhaps {quoted(mended)}"
-                    yield self.verdict(each, Rejection("mojibake", field, found, wanted))
+                    why = Rejection("mojibake", field, found, wanted)
+                    yield self.verdict(each, why, mended=quoted(mended))
 
 
 def _mended(text: str) -> str:

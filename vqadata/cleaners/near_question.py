@@ -57,7 +57,8 @@ class NearQuestion(TextCheck):
             place = other["row"], other["number"]
             if place not in seen and (code := _code(first, other)):
                 seen.add(place)
-                yield self.verdict(other, _why(code, first, other))
+                same = {"question_id": first["question_id"], "text": quoted(first["text"])}
+                yield self.verdict(other, _why(code, first, other), other=same)
 
     def _pairs(self, table: pl.DataFrame) -> Iterator[tuple[Question, Question]]:
         """Pairs of one picture with the same words; then those with one word misspelt."""

@@ -62,9 +62,8 @@ class YesNo(TextCheck):
         )
         for each in table.filter(torn).iter_rows(named=True):
             if (said := _divided(each["answers"], self.dissent)) is not None:
-                yield self.verdict(
-                    each, Rejection("divided-annotators", "answers", said, "annotators who agree")
-                )
+                why = Rejection("divided-annotators", "answers", said, "annotators who agree")
+                yield self.verdict(each, why, "info")
 
     def _contradictory(self, table: pl.DataFrame) -> Iterator[Verdict]:
         import polars as pl
@@ -84,7 +83,8 @@ class YesNo(TextCheck):
             first, *others = group.to_dicts()
             for other in others:
                 if _contradict(first, other):
-                    yield self.verdict(other, _why(first, other))
+                    same = {"question_id": first["question_id"], "text": quoted(first["text"])}
+                    yield self.verdict(other, _why(first, other), other=same)
 
 
 def _one_side() -> pl.Expr:

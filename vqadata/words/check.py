@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from vqadata.ledger import Rejection
-from vqadata.steps import Cleaner, Verdict
+from vqadata.steps import Cleaner, Severity, Verdict
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,9 +48,17 @@ class TextCheck(Cleaner):
                 fields that :attr:`reads` names.
         """
 
-    def verdict(self, question: dict[str, Any], why: Rejection) -> Verdict:
+    def verdict(
+        self,
+        question: dict[str, Any],
+        why: Rejection,
+        severity: Severity = "warning",
+        **details: Any,
+    ) -> Verdict:
         """The verdict on one row of the table, with the action that was chosen."""
-        return Verdict(question["row"], question["number"], self.action, why)
+        shown = details | {"field": why.path}
+        row, number = question["row"], question["number"]
+        return Verdict(row, number, self.action, why, severity, shown)
 
 
 def question_table(batch: pa.RecordBatch, fields: tuple[str, ...]) -> pl.DataFrame:
