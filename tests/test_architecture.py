@@ -16,7 +16,7 @@ MODULES = sorted(p for package in ("vqadata", "vqatrain") for p in (ROOT / packa
 
 FLOORS = [
     {"errors", "yaml_file", "digests", "spill", "id_index", "grouping", "shares",
-     "output_folder"},
+     "output_folder", "page.*"},
     {"record", "images.header", "flags", "receipt", "shards.features"},
     {"answers", "images.resolve", "images.decode", "shards.manifest", "shards.schema",
      "command_line", "reading.*", "images.fetch", "images.view", "images.sharpness",
@@ -37,8 +37,10 @@ FLOORS = [
     {"assembly"},
     {"conversion"},
     {"cleaning", "splitting", "exporting"},
+    {"report.*"},
+    {"reporting"},
     {"printing", "versions.*"},
-    {"export_commands", "convert_commands"},
+    {"export_commands", "convert_commands", "report_commands"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from vqadata.command_line import CONFIG, OUT, STRICT, run_program
 from vqadata.convert_commands import convert
 from vqadata.export_commands import export
 from vqadata.flags import ModelCommand, build
+from vqadata.report_commands import report
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -289,6 +290,7 @@ def suggest(file: Path, records: str | None) -> int:
 
 program.add_command(convert)
 program.add_command(export)
+program.add_command(report)
 
 
 def main() -> None:

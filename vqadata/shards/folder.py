@@ -17,6 +17,7 @@ from vqadata.shards.manifest import (
     LEDGER,
     MANIFEST,
     PICTURES,
+    REPORT,
     FileEntry,
     InputEntry,
     LedgerFile,
@@ -103,7 +104,7 @@ def _unbalanced(folder: Path, manifest: Manifest) -> VqaDataError:
 
 def _remove_ours(folder: Path) -> None:
     """Remove a former data set; the manifest first, so that nobody reads the rest."""
-    names = [MANIFEST, f"{MANIFEST}.partial", LEDGER, FINDINGS, PICTURES]
+    names = [MANIFEST, f"{MANIFEST}.partial", LEDGER, FINDINGS, PICTURES, REPORT]
     for path in [*(folder / name for name in names), *sorted(folder.glob("*.arrow"))]:
         path.unlink(missing_ok=True)
     shutil.rmtree(folder / EVIDENCE, ignore_errors=True)

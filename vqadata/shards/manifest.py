@@ -30,6 +30,8 @@ FINDINGS = "findings.parquet"
 PICTURES = "pictures.parquet"
 EVIDENCE = "evidence"
 """Subfolder of what findings point to."""
+REPORT = "report.html"
+"""The page about the folder. It is made later and is not listed in the manifest."""
 FORMAT_VERSION = 3
 """Version of the folder's layout (``docs/format.md``). A reader refuses every other one and names
 both."""

@@ -1,0 +1,246 @@
+"""The page in a real browser: opened, filtered, searched, walked through by keys, attacked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.reported import make
+from tests.test_report import HOSTILE
+from vqadata import open_shards
+from vqadata.reporting import report
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+
+def browser_path() -> str | None:
+    """The browser to test with: the one that is named, or one that is installed."""
+    return os.environ.get("VQADATA_CHROMIUM") or next(
+        filter(None, map(shutil.which, BROWSERS)), None
+    )
+
+
+pytestmark = pytest.mark.skipif(browser_path() is None, reason="no Chromium: set VQADATA_CHROMIUM")
+
+
+@pytest.fixture(scope="module")
+def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make(tmp_path_factory.mktemp("page"), words=(" ".join(HOSTILE), HOSTILE[0]))
+    report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Window:
+    """A page of the browser, and everything that it complained about or asked the network for."""
+
+    def __init__(self, context: Any) -> None:
+        self.page = context.new_page()
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self, path: Path, place: str = "") -> Any:
+        self.page.goto(f"file://{path}#{place}")
+        self.ready(place.partition("?")[0] or "overview")
+        return self.page
+
+    def ready(self, part: str) -> None:
+        self.page.wait_for_selector(f"html[data-ready='{part}']", state="attached")
+
+
+@pytest.fixture
+def window(browser: Any, request: pytest.FixtureRequest) -> Iterator[Window]:
+    size = getattr(request, "param", (1360, 900))
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    own = Window(context)
+    yield own
+    assert own.complaints == []
+    assert [url for url in own.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    context.close()
+
+
+def options(page: Any, part: str) -> Any:
+    return page.locator(f"#explore-{part} [role=option]")
+
+
+def test_two_clicks_from_the_overview_to_a_lost_row_and_its_reason(
+    window: Window, cleaned: Path
+) -> None:
+    page = window.open(cleaned / "report.html")
+    page.get_by_role("link", name="truncated").first.click()
+    window.ready("rows")
+    assert page.locator("#explore-rows .found").inner_text() == "10 of 37 lost rows"
+    options(page, "rows").first.click()
+    told = page.locator("#explore-rows .detail").inner_text()
+    assert "What color is the object?" in told
+    assert "broken-image" in told
+    assert "questions.json" in told
+
+
+def test_filters_and_search_narrow_the_list(window: Window, cleaned: Path) -> None:
+    page = window.open(cleaned / "report.html", "findings")
+    found = page.locator("#explore-findings .found")
+    total = int(found.inner_text().split()[0])
+    page.locator("#explore-findings label", has_text="watermark").locator("input").check()
+    assert found.inner_text() == f"3 of {total} findings"
+    page.get_by_role("searchbox").fill("000000000028")
+    sync_api.expect(found).to_have_text(f"1 of {total} findings")
+    page.get_by_role("button", name="Clear").click()
+    assert found.inner_text() == f"{total} findings"
+
+
+def test_a_pair_stands_side_by_side_with_its_edit(window: Window, cleaned: Path) -> None:
+    page = window.open(cleaned / "report.html", "findings?code=near-duplicate")
+    options(page, "findings").first.click()
+    detail = page.locator("#explore-findings .detail")
+    widths = detail.locator("figure img").evaluate_all(
+        "images => Promise.all(images.map((i) => i.decode().then(() => i.naturalWidth)))"
+    )
+    assert len(widths) == 2
+    assert min(widths) > 100
+    told = detail.inner_text()
+    assert "crop" in told
+    assert "2.5 % left" in told
+    assert told.count("object?") == 2  # the questions that went with it
+
+
+def test_marks_are_boxed_and_the_masked_picture_stands_beside(
+    window: Window, cleaned: Path
+) -> None:
+    page = window.open(cleaned / "report.html", "findings?code=watermark")
+    options(page, "findings").first.click()
+    detail = page.locator("#explore-findings .detail")
+    box = detail.locator("rect").first.evaluate(
+        "r => ['x', 'y', 'width'].map((n) => r.getAttribute(n))"
+    )
+    assert box == ["206", "216", "100"]
+    assert detail.locator("svg").first.get_attribute("viewBox") == "0 0 320 240"
+    assert detail.locator("figcaption").all_inner_texts()[1:] == [
+        "after masking", "evidence/reported/corner.png"
+    ]  # fmt: skip
+
+
+def test_keys_walk_the_list(window: Window, cleaned: Path) -> None:
+    page = window.open(cleaned / "report.html", "rows")
+    page.locator("#explore-rows-list").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    chosen = page.locator("#explore-rows [aria-selected=true]")
+    assert chosen.get_attribute("aria-posinset") == "3"
+    page.keyboard.press("End")
+    assert chosen.get_attribute("aria-posinset") == chosen.get_attribute("aria-setsize") == "37"
+    page.keyboard.press("Escape")
+    assert page.locator("#explore-rows.opened").count() == 0
+
+
+def test_every_picture_of_the_page_can_be_seen(window: Window, cleaned: Path) -> None:
+    page = window.open(cleaned / "report.html", "pictures")
+    shown = page.locator("#mosaic img").evaluate_all(
+        "images => Promise.all(images.map((i) => i.decode().then(() => i.naturalWidth)))"
+    )
+    assert len(shown) > 20
+    assert min(shown) > 0
+
+
+@pytest.mark.parametrize("window", [(390, 844), (820, 1100)], indirect=True)
+@pytest.mark.parametrize("part", ["overview", "rows", "findings", "pictures", "effects", "making"])
+def test_nothing_sticks_out_on_a_narrow_screen(window: Window, part: str, cleaned: Path) -> None:
+    page = window.open(cleaned / "report.html", part) if part in ("overview", "rows", "findings",
+           "pictures") else window.page  # fmt: skip
+    if part in ("effects", "making"):
+        page.goto(f"file://{cleaned / 'report.html'}#{part}")
+        page.wait_for_selector(f"#{part}:not([hidden])")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    if part in ("rows", "findings"):
+        options(page, part).first.click()
+        page.locator(f"#explore-{part} .detail .close").click()
+        assert options(page, part).first.is_visible()
+
+
+def test_light_and_dark(window: Window, cleaned: Path) -> None:
+    page = window.open(cleaned / "report.html")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.get_by_role("button", name="Light or dark").click()
+    assert page.evaluate(paper) != light
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_hostile_text_is_text(window: Window, cleaned: Path) -> None:
+    page = window.open(cleaned / "report.html", "findings?q=onerror")
+    assert options(page, "findings").count() > 0
+    options(page, "findings").first.click()
+    told = page.locator("#explore-findings .question").inner_text()
+    for words in (
+        "</script><script>window.pwned=1</script>",
+        "<img src=x onerror",
+        "U+202E",
+        "U+2028",
+    ):
+        assert words in told
+    for part in ("overview", "effects", "making", "pictures"):
+        page.goto(f"file://{cleaned / 'report.html'}#{part}")
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img[onerror], svg[onload]").count() == 0
+
+
+def test_without_scripts_the_summary_is_there(browser: Any, cleaned: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"file://{cleaned / 'report.html'}")
+    told = page.locator("body").inner_text()
+    assert "Scripts are switched off" in told
+    assert "Why rows were lost" in told
+    assert "Side effects" in told
+    context.close()
+
+
+def test_a_hundred_thousand_findings_are_searched_while_one_types(
+    window: Window, cleaned: Path, tmp_path: Path
+) -> None:
+    import polars as pl
+
+    from vqadata.report.lists import lists
+    from vqadata.report.page import Contents, page
+    from vqadata.report.summary import summary
+    from vqadata.report.thumbnails import Shown
+
+    shards = open_shards(cleaned)
+    complete = lists(shards)
+    few = complete.findings
+    many = pl.concat([few] * (100_000 // few.height + 1)).head(100_000)
+    numbered = (pl.lit("item ") + pl.int_range(pl.len()).cast(pl.String)).alias("evidence")
+    many = many.with_columns(numbered, text=pl.lit("What is it?"), answer=pl.lit("a"))
+    contents = Contents(summary(shards, complete), many, complete.lost, Shown({}, []), {}, {})
+    path = tmp_path / "many.html"
+    path.write_text(page(contents, 100_000), encoding="utf-8")
+    opened = window.open(path, "findings")
+    found = opened.locator("#explore-findings .found")
+    sync_api.expect(found).to_have_text("100,000 findings")
+    started = time.monotonic()
+    opened.get_by_role("searchbox").fill("item 77777")
+    sync_api.expect(found).to_have_text("1 of 100,000 findings")
+    assert time.monotonic() - started < 5  # about 0.4 s; the machine may be busy
+    assert options(opened, "findings").count() == 1
+    opened.get_by_role("searchbox").fill("")
+    sync_api.expect(found).to_have_text("100,000 findings")
+    assert options(opened, "findings").count() < 60

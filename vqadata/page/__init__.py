@@ -1,0 +1,1 @@
+"""Pages that stand alone: one HTML file with its style, its program and its data inside."""

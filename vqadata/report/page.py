@@ -1,0 +1,163 @@
+"""Puts a report on a page: which findings, rows and pictures go in, and in what form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vqadata.page.shell import Page, columns, render
+from vqadata.report.lists import in_words
+from vqadata.report.summary import Report
+from vqadata.report.thumbnails import Shown, Thumbnail
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PAGE = Page("vqadata.report", "report.html", ["report.css"], ["explorer.js", "report.js"])
+
+RAW = 600
+"""Characters of a record as it stood in its file that the page holds; an ellipsis says so."""
+
+LISTED = 300
+"""Characters of a question or an answer in the lists of a page; an ellipsis says so."""
+
+
+class Contents(NamedTuple):
+    """What goes on a page."""
+
+    report: Report
+    findings: pl.DataFrame
+    """Those of the lists, with the ``text`` and ``answer`` of their question."""
+    lost: pl.DataFrame
+    pictures: Shown
+    masked: Mapping[str, str]
+    """Digests of masked pictures by the digest before."""
+    evidence: Mapping[str, Thumbnail | None]
+
+
+def page(contents: Contents, rows: int) -> str:
+    """Make the page.
+
+    Args:
+        contents: What goes on it.
+        rows: Most findings, and most lost rows, that it holds; the tables count all of them.
+    """
+    findings = chosen(contents.findings.with_row_index("number"), ["step", "code"], rows)
+    places = {number: place for place, number in enumerate(findings.get_column("number"))}
+    lost = chosen(contents.lost, ["step", "reason"], rows)
+    held = {
+        "findings": (findings.height, contents.findings.height),
+        "rows": (lost.height, contents.lost.height),
+        "pictures": (contents.pictures.shown, len(contents.pictures.named)),
+        "evidence": (
+            sum(small is not None for small in contents.evidence.values()),
+            len(contents.evidence),
+        ),
+    }
+    report = contents.report
+    context = {
+        "title": f"{report.name}: data report",
+        "report": report,
+        "held": held,
+        "lost": sum(loss.rows for loss in report.losses),
+        "examples": _examples(contents.findings, contents.pictures.pictures),
+        "leaks": leaks(contents.findings),
+    }
+    data = {
+        "findings": columns(_cut(findings).drop("number").to_dict(as_series=False)),
+        "rows": columns(
+            _rows(lost).to_dict(as_series=False)
+            | {"finding": [places.get(number) for number in lost.get_column("finding")]}
+        ),
+        "pictures": {
+            "thumbnails": contents.pictures.pictures,
+            "masked": contents.masked,
+            "evidence": contents.evidence,
+        },
+    }
+    return render(PAGE, context, data)
+
+
+def chosen(table: pl.DataFrame, by: Sequence[str], most: int) -> pl.DataFrame:
+    """At most so many rows of a table, every kind with as many as the others where it has them."""
+    import polars as pl
+
+    if table.height <= most:
+        return table
+    number = pl.int_range(pl.len()).over(by).alias("_number")
+    ranked = table.with_row_index("_row").with_columns(number)
+    return ranked.sort("_number", "_row").head(most).sort("_row").drop("_row", "_number")
+
+
+def wanted_pictures(findings: pl.DataFrame) -> list[str]:
+    """Digests that findings name, in turn one of each kind of finding, each once."""
+    kinds: list[list[list[str]]] = []
+    named = findings.filter(findings["digest"].is_not_null())
+    for _, group in named.group_by("severity", "step", "code", maintain_order=True):
+        pairs = group.select("digest", "details").iter_rows()
+        kinds.append([[digest, *_others(details)] for digest, details in pairs])
+    in_turn = chain.from_iterable(zip_longest(*kinds, fillvalue=[]))
+    return list(dict.fromkeys(chain.from_iterable(in_turn)))
+
+
+def _others(details: str | None) -> Iterator[str]:
+    """Digests of the other pictures that the details of a finding name."""
+    if details and '"other' in details:
+        found = json.loads(details)
+        others = found.get("others", []) if isinstance(found.get("others"), list) else []
+        for other in [found.get("other"), *others]:
+            if isinstance(other, dict) and isinstance(other.get("digest"), str):
+                yield other["digest"]
+
+
+def leaks(findings: pl.DataFrame) -> dict[str, dict[tuple[str, str], int]]:
+    """Leakage by kind: how many findings between this split and that data set or split."""
+    import polars as pl
+
+    matrix: dict[str, dict[tuple[str, str], int]] = {}
+    leaking = findings.filter(pl.col("code").str.contains(r"(?i)^leak|^L[1-6]\b"))
+    for code, split, details in leaking.select("code", "split", "details").iter_rows():
+        other = (json.loads(details) if details else {}).get("other") or {}
+        names = [str(other[key]) for key in ("set", "dataset", "folder", "split") if other.get(key)]
+        place = (split or "no name", " ".join(names) or "elsewhere")
+        cells = matrix.setdefault(code, {})
+        cells[place] = cells.get(place, 0) + 1
+    return dict(sorted(matrix.items()))
+
+
+def _examples(findings: pl.DataFrame, pictures: Mapping[str, object]) -> dict[str, list[str]]:
+    """Digests of some pictures of the page for each kind of finding, by step and code."""
+    import polars as pl
+
+    shown = findings.filter(pl.col("digest").is_in(list(pictures)))
+    first = shown.group_by("step", "code", maintain_order=True).agg(
+        pl.col("digest").unique(maintain_order=True).head(6)
+    )
+    return {f"{step} {code}": digests for step, code, digests in first.iter_rows()}
+
+
+def _cut(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with long texts cut, which an ellipsis says."""
+    texts = [name for name in ("text", "answer") if name in table.columns]
+    return table.with_columns(_shortened(name, LISTED) for name in texts)
+
+
+def _rows(lost: pl.DataFrame) -> pl.DataFrame:
+    """The lost rows as the page lists them; the raw record only where it is no canonical one."""
+    import polars as pl
+
+    raw = pl.when(pl.col("text").is_null()).then(_shortened("raw", RAW)).alias("raw")
+    return _cut(lost).select(
+        "step", "action", pl.col("reason").alias("code"), "question_id", "file", "index", "part",
+        "text", "answer", pl.col("image_path").alias("path"), "split",
+        in_words().alias("evidence"), raw,
+    )  # fmt: skip
+
+
+def _shortened(name: str, most: int) -> pl.Expr:
+    import polars as pl
+
+    text: Any = pl.col(name)
+    return pl.when(text.str.len_chars() > most).then(text.str.head(most) + "…").otherwise(text)

@@ -1,0 +1,157 @@
+"""From a finished folder to its report: the numbers, and the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vqadata.errors import OptionError, VqaDataError
+from vqadata.output_folder import write_durably
+from vqadata.report.lists import lists
+from vqadata.report.page import Contents, page, wanted_pictures
+from vqadata.report.summary import Reported, summary
+from vqadata.report.thumbnails import Shown, evidence, thumbnails
+from vqadata.shards.manifest import MANIFEST, REPORT
+from vqadata.shards.reader import Shards, open_shards
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NEIGHBOURS = 1000
+"""Folders beside a data set that are looked at for the one it was made of."""
+
+
+class ReportOptions(BaseModel):
+    """What a page holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pictures: int = Field(400, ge=0, description="Most pictures on the page.")
+    picture_mb: int = Field(8, ge=0, description="Most megabytes of them, and again of evidence.")
+    rows: int = Field(
+        100_000,
+        ge=0,
+        description="Most findings, and most lost rows, that the page lists. The tables count all "
+        "of them, and the complete lists lie in the folder.",
+    )
+    look_in: list[Path] = Field(
+        default_factory=list,
+        description="Another folder of shards in which pictures of findings may be: the one before "
+        "cleaning, or one that it was compared with; may be given several times. The one before "
+        "is found by its digest if it lies beside the folder.",
+        json_schema_extra={"metavar": "DIR"},
+    )
+
+
+def report(
+    folder: Path | str, out: Path | str | None = None, options: ReportOptions | None = None
+) -> Reported:
+    """Write the report on a data set.
+
+    Args:
+        folder: A finished folder of shards.
+        out: The page; ``report.html`` in the folder by default.
+        options: What it holds.
+
+    Raises:
+        ShardError: The folder cannot be read.
+        VqaDataError: The page cannot be written.
+    """
+    options = options or ReportOptions()
+    shards = open_shards(folder)
+    path = Path(out) if out is not None else shards.folder / REPORT
+    if path.is_dir():
+        raise OptionError("--out", f"{path} is a folder", "a file", f"Try {path / REPORT}.")
+    complete = lists(shards)
+    found, gone = complete.findings, complete.lost
+    numbers = summary(shards, complete)
+    masked = _masked(shards, found)
+    contents = Contents(
+        report=numbers,
+        findings=_with_texts(shards, found, gone),
+        lost=gone,
+        pictures=_pictures(shards, found, masked, options),
+        masked=masked,
+        evidence=evidence(shards.folder, shards.manifest.files, options.picture_mb * 1_000_000),
+    )
+    text = page(contents, options.rows)
+    try:
+        write_durably(path, text)
+    except OSError as error:
+        raise VqaDataError(
+            str(path), f"cannot be written: {error.strerror}", "a place to write",
+            "Name another file with --out.",
+        ) from None  # fmt: skip
+    return Reported(
+        report=numbers,
+        page=str(path),
+        bytes=path.stat().st_size,
+        pictures=contents.pictures.shown,
+        pictures_named=len(contents.pictures.named),
+    )
+
+
+def _pictures(
+    shards: Shards, found: pl.DataFrame, masked: dict[str, str], options: ReportOptions
+) -> Shown:
+    named = wanted_pictures(found)
+    wanted = [digest for one in named for digest in (one, masked.get(one)) if digest]
+    sources = [shards, *_earlier(shards), *map(open_shards, options.look_in)]
+    size = options.picture_mb * 1_000_000
+    return Shown(thumbnails(sources, wanted, options.pictures, size), named)
+
+
+def _earlier(shards: Shards) -> Iterator[Shards]:
+    """The data sets that this one was made of, as far as they lie beside it."""
+    parents = {step.parent for step in shards.manifest.steps} - {None}
+    beside = sorted(shards.folder.resolve().parent.glob(f"*/{MANIFEST}"))
+    for path in beside[:NEIGHBOURS] if parents else ():
+        if _digest(path) in parents:
+            yield open_shards(path.parent)
+
+
+def _digest(manifest: Path) -> str | None:
+    try:
+        document = json.loads(manifest.read_bytes())
+    except (OSError, ValueError):
+        return None
+    digest = document.get("digest") if isinstance(document, dict) else None
+    return digest if isinstance(digest, str) else None
+
+
+def _masked(shards: Shards, found: pl.DataFrame) -> dict[str, str]:
+    """The digest of each masked picture now, by the digest that its finding names."""
+    import polars as pl
+
+    before = found.filter((pl.col("action") == "mask") & pl.col("digest").is_not_null())
+    if before.is_empty():
+        return {}
+    now = [
+        pl.DataFrame(
+            {
+                "path": pl.Series(batch.column("images").flatten().field("path")),
+                "now": pl.Series(batch.column("image_facts").flatten().field("digest")),
+            }
+        )
+        for batch in shards.batches()
+    ]
+    names = pl.concat([pl.DataFrame(schema={"path": pl.String, "now": pl.String}), *now])
+    pairs = before.select("path", "digest").join(names.unique("path"), on="path")
+    return {
+        old: new for old, new in sorted(pairs.select("digest", "now").iter_rows()) if old != new
+    }
+
+
+def _with_texts(shards: Shards, found: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    """The findings with question and answer, where they are about a question."""
+    import polars as pl
+
+    fields = ["question_id", "text", "answer"]
+    kept = pl.DataFrame(shards.questions(fields)).select(fields)
+    texts = pl.concat([kept, gone.select(fields)]).drop_nulls(["question_id", "text"])
+    texts = texts.unique("question_id", keep="first", maintain_order=True)
+    return found.join(texts, on="question_id", how="left", maintain_order="left")
