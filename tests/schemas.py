@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from vqadata.ledger import LedgerEntry
 from vqadata.receipt import Receipt, Remark
 from vqadata.record import Record
+from vqadata.reports.summary import Reported
 from vqadata.shards.manifest import Manifest
 from vqatrain.config import EvalConfig, MergeConfig, TrainConfig
 from vqatrain.contract import Contract
@@ -23,6 +24,7 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "record": Record,
     "ledger-entry": LedgerEntry,
     "manifest": Manifest,
+    "report": Reported,
     "export-receipt": Receipt,
     "export-remark": Remark,
     "train-config": TrainConfig,

@@ -37,7 +37,7 @@ FLOORS = [
     {"assembly"},
     {"conversion"},
     {"cleaning", "splitting", "exporting"},
-    {"report.*"},
+    {"reports.*"},
     {"reporting"},
     {"printing", "versions.*"},
     {"export_commands", "convert_commands", "report_commands"},

@@ -23,10 +23,10 @@ from tests.reported import make
 from vqadata import convert, open_shards
 from vqadata.errors import OptionError, ShardError, VqaDataError
 from vqadata.page.shell import columns, packed, shown
-from vqadata.report.lists import lists
-from vqadata.report.page import chosen
-from vqadata.report.summary import failures
 from vqadata.reporting import ReportOptions, report
+from vqadata.reports.lists import lists
+from vqadata.reports.page import chosen
+from vqadata.reports.summary import failures
 from vqadata.sources.coco_vqa import CocoVqa
 
 
@@ -214,8 +214,8 @@ def tags(page: str) -> _Tags:
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(HOSTILE) | st.text(max_size=20), min_size=1, max_size=4))
 def test_hostile_text_makes_no_element(words: list[str]) -> None:
-    from vqadata.report.page import Contents, page
-    from vqadata.report.thumbnails import Shown
+    from vqadata.reports.page import Contents, page
+    from vqadata.reports.thumbnails import Shown
 
     text = "".join(words).encode("utf-8", "replace").decode()
     one, plain = (page(_contents(value, Contents, Shown), 10) for value in (text, "plain"))
@@ -228,9 +228,9 @@ def test_hostile_text_makes_no_element(words: list[str]) -> None:
 
 
 def _contents(text: str, kind: Any, pictures: Any) -> Any:
-    from vqadata.report.effects import Change, Distribution, Effects
-    from vqadata.report.lists import _no_rows
-    from vqadata.report.summary import Found, Loss, Report
+    from vqadata.reports.effects import Change, Distribution, Effects
+    from vqadata.reports.lists import _no_rows
+    from vqadata.reports.summary import Found, Loss, Report
     from vqadata.shards.manifest import BalanceEntry, InputEntry, StepEntry
 
     finding = dict.fromkeys(

@@ -92,7 +92,7 @@ def test_two_clicks_from_the_overview_to_a_lost_row_and_its_reason(
     options(page, "rows").first.click()
     told = page.locator("#explore-rows .detail").inner_text()
     assert "What color is the object?" in told
-    assert "broken-image" in told
+    assert "audit" in told
     assert "questions.json" in told
 
 
@@ -219,10 +219,10 @@ def test_a_hundred_thousand_findings_are_searched_while_one_types(
 ) -> None:
     import polars as pl
 
-    from vqadata.report.lists import lists
-    from vqadata.report.page import Contents, page
-    from vqadata.report.summary import summary
-    from vqadata.report.thumbnails import Shown
+    from vqadata.reports.lists import lists
+    from vqadata.reports.page import Contents, page
+    from vqadata.reports.summary import summary
+    from vqadata.reports.thumbnails import Shown
 
     shards = open_shards(cleaned)
     complete = lists(shards)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vqadata.loader.load_options import LoadOptions
     from vqadata.loader.loader import load
     from vqadata.record import Record
+    from vqadata.reporting import report
     from vqadata.shards.reader import open_shards
     from vqadata.shards.verify import verify
     from vqadata.splitting import split
@@ -37,6 +38,7 @@ __all__ = [
     "export",
     "load",
     "open_shards",
+    "report",
     "split",
     "stats",
     "verify",
@@ -54,6 +56,7 @@ _HOMES = {
     "export": "vqadata.exporting",
     "load": "vqadata.loader.loader",
     "open_shards": "vqadata.shards.reader",
+    "report": "vqadata.reporting",
     "split": "vqadata.splitting",
     "stats": "vqadata.figures",
     "verify": "vqadata.shards.verify",

@@ -46,10 +46,10 @@ def report(
       vqadata report clean
       vqadata report clean -o report.html --json --fail-on error --fail-on duplicate
     """  # noqa: D301 - \b is click's mark for text that must not be wrapped
-    from vqadata.report import report_text
-    from vqadata.report.summary import failures
     from vqadata.reporting import ReportOptions
     from vqadata.reporting import report as make_report
+    from vqadata.reports import report_text
+    from vqadata.reports.summary import failures
 
     made = make_report(folder, out, build(ReportOptions, given))
     failed = failures(made.report, fail_on)

@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.output_folder import write_durably
-from vqadata.report.lists import lists
-from vqadata.report.page import Contents, page, wanted_pictures
-from vqadata.report.summary import Reported, summary
-from vqadata.report.thumbnails import Shown, evidence, thumbnails
+from vqadata.reports.lists import lists
+from vqadata.reports.page import Contents, page, wanted_pictures
+from vqadata.reports.summary import Reported, summary
+from vqadata.reports.thumbnails import Shown, evidence, thumbnails
 from vqadata.shards.manifest import MANIFEST, REPORT
 from vqadata.shards.reader import Shards, open_shards
+from vqadata.shards.remote import is_url
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +31,7 @@ class ReportOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    pictures: int = Field(400, ge=0, description="Most pictures on the page.")
+    pictures: int = Field(500, ge=0, description="Most pictures on the page.")
     picture_mb: int = Field(8, ge=0, description="Most megabytes of them, and again of evidence.")
     rows: int = Field(
         100_000,
@@ -54,7 +55,7 @@ def report(
 
     Args:
         folder: A finished folder of shards.
-        out: The page; ``report.html`` in the folder by default.
+        out: The page; by default ``report.html`` in the folder, or here if the folder is a URL.
         options: What it holds.
 
     Raises:
@@ -63,9 +64,7 @@ def report(
     """
     options = options or ReportOptions()
     shards = open_shards(folder)
-    path = Path(out) if out is not None else shards.folder / REPORT
-    if path.is_dir():
-        raise OptionError("--out", f"{path} is a folder", "a file", f"Try {path / REPORT}.")
+    path = _place(shards, out)
     complete = lists(shards)
     found, gone = complete.findings, complete.lost
     numbers = summary(shards, complete)
@@ -76,7 +75,7 @@ def report(
         lost=gone,
         pictures=_pictures(shards, found, masked, options),
         masked=masked,
-        evidence=evidence(shards.folder, shards.manifest.files, options.picture_mb * 1_000_000),
+        evidence=evidence(shards, options.picture_mb * 1_000_000),
     )
     text = page(contents, options.rows)
     try:
@@ -95,6 +94,16 @@ def report(
     )
 
 
+def _place(shards: Shards, out: Path | str | None) -> Path:
+    """Where the page goes: beside the data, unless it is told or they are not on this machine."""
+    if out is None:
+        return Path(REPORT) if is_url(shards.where) else shards.folder / REPORT
+    path = Path(out)
+    if path.is_dir():
+        raise OptionError("--out", f"{path} is a folder", "a file", f"Try {path / REPORT}.")
+    return path
+
+
 def _pictures(
     shards: Shards, found: pl.DataFrame, masked: dict[str, str], options: ReportOptions
 ) -> Shown:
@@ -108,6 +117,8 @@ def _pictures(
 def _earlier(shards: Shards) -> Iterator[Shards]:
     """The data sets that this one was made of, as far as they lie beside it."""
     parents = {step.parent for step in shards.manifest.steps} - {None}
+    if is_url(shards.where):
+        return
     beside = sorted(shards.folder.resolve().parent.glob(f"*/{MANIFEST}"))
     for path in beside[:NEIGHBOURS] if parents else ():
         if _digest(path) in parents:

@@ -8,14 +8,14 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.page.shell import Page, columns, render
-from vqadata.report.lists import in_words
-from vqadata.report.summary import Report
-from vqadata.report.thumbnails import Shown, Thumbnail
+from vqadata.reports.lists import in_words
+from vqadata.reports.summary import Report
+from vqadata.reports.thumbnails import Shown, Thumbnail
 
 if TYPE_CHECKING:
     import polars as pl
 
-PAGE = Page("vqadata.report", "report.html", ["report.css"], ["explorer.js", "report.js"])
+PAGE = Page("vqadata.reports", "report.html", ["report.css"], ["explorer.js", "report.js"])
 
 RAW = 600
 """Characters of a record as it stood in its file that the page holds; an ellipsis says so."""

@@ -78,7 +78,7 @@ def effects(shards: Shards, lost: pl.DataFrame) -> Effects:
 
     Args:
         shards: The data set.
-        lost: Its rows that were lost, as :func:`vqadata.report.lists.lists` gives them.
+        lost: Its rows that were lost, as :func:`vqadata.reports.lists.lists` gives them.
     """
     import polars as pl
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.errors import VqaDataError
 from vqadata.images.decode import to_rgb
-from vqadata.shards.manifest import EVIDENCE, FileEntry
+from vqadata.shards.manifest import EVIDENCE
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from PIL.Image import Image
 
     from vqadata.shards.reader import Shards
@@ -80,24 +78,28 @@ def thumbnails(
 def _made(sources: Sequence[Shards], wanted: Iterable[str]) -> Iterator[tuple[str, Thumbnail]]:
     left = set(wanted)
     for shards in sources:
-        for batch in shards.batches() if left else ():
-            for digest, data in _among(batch, left):
+        for number in range(len(shards.places)):
+            if not left:
+                return
+            for digest, data in _among(shards, number, left):
                 left.discard(digest)
                 if (small := thumbnail(data, SIDE)) is not None:
                     yield digest, small
 
 
-def _among(batch: pa.RecordBatch, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
-    """The pictures of a batch that are wanted; no other bytes are touched."""
+def _among(shards: Shards, number: int, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
+    """The pictures of a batch that are wanted; if there are none, no picture is read."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    digests = batch.column("image_facts").flatten().field("digest")
-    data = batch.column("images").flatten().field("bytes")
+    facts = shards.batch(number, ["image_facts"]).column(0).flatten()
+    digests = facts.field("digest")
     found = pc.indices_nonzero(pc.is_in(digests, pa.array(sorted(wanted), pa.string())))
-    for place in found.to_pylist():
-        if (encoded := data[place].as_py()) is not None:
-            yield digests[place].as_py(), encoded
+    if len(found):
+        data = shards.batch(number, ["images"]).column(0).flatten().field("bytes")
+        for place in found.to_pylist():
+            if (encoded := data[place].as_py()) is not None:
+                yield digests[place].as_py(), encoded
 
 
 def thumbnail(data: bytes, side: int) -> Thumbnail | None:
@@ -117,21 +119,20 @@ def _webp(picture: Image) -> str:
     return base64.b64encode(out.getvalue()).decode()
 
 
-def evidence(
-    folder: Path, listed: Iterable[FileEntry], size: int
-) -> Mapping[str, Thumbnail | None]:
+def evidence(shards: Shards, size: int) -> dict[str, Thumbnail | None]:
     """Pictures out of the evidence folder by path, ``None`` for those that do not fit.
 
     Args:
-        folder: The data set.
-        listed: Its files.
+        shards: The data set.
         size: Most bytes of all of them together, as base64.
+
+    Raises:
+        ShardError: A file is missing or damaged.
     """
     shown: dict[str, Thumbnail | None] = {}
-    for entry in listed:
-        path = folder / entry.file
-        if entry.file.startswith(f"{EVIDENCE}/") and path.suffix.lower() in PICTURES:
-            small = thumbnail(path.read_bytes(), SHEET_SIDE) if path.is_file() else None
+    for entry in shards.manifest.files:
+        if entry.file.startswith(f"{EVIDENCE}/") and entry.file.lower().endswith(PICTURES):
+            small = thumbnail(shards.file(entry).read_bytes(), SHEET_SIDE)
             fits = small is not None and len(small.data) <= size
             shown[entry.file] = small if fits else None
             size -= len(small.data) if small is not None and fits else 0

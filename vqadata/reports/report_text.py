@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from vqadata.page.shell import percent
-from vqadata.report.effects import Effects
-from vqadata.report.summary import SEVERITIES, Report, Reported
+from vqadata.reports.effects import Effects
+from vqadata.reports.summary import SEVERITIES, Report, Reported
 
 
 def as_json(made: Reported, failed: Mapping[str, int]) -> str:

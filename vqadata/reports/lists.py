@@ -82,8 +82,9 @@ def _own(shards: Shards) -> pl.DataFrame:
     import polars as pl
 
     parts = [pl.DataFrame(findings_schema().empty_table())]
-    if any(file.file == FINDINGS for file in shards.manifest.files):
-        parts += [pl.DataFrame(batch) for batch in ledger_batches(shards.folder / FINDINGS)]
+    for entry in shards.manifest.files:
+        if entry.file == FINDINGS:
+            parts += [pl.DataFrame(batch) for batch in ledger_batches(shards.file(entry))]
     return pl.concat(parts)
 
 

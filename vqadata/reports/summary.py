@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vqadata.report.effects import Effects, effects
-from vqadata.report.lists import Lists
+from vqadata.reports.effects import Effects, effects
+from vqadata.reports.lists import Lists
 from vqadata.shards.manifest import FINDINGS, BalanceEntry, InputEntry, StepEntry
 
 if TYPE_CHECKING:
