@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vqatrain.config import EvalConfig, MergeConfig, TrainConfig
     from vqatrain.evaluation import evaluate
+    from vqatrain.infer import load
     from vqatrain.merging import merge
     from vqatrain.sft import run
 
-__all__ = ["EvalConfig", "MergeConfig", "TrainConfig", "evaluate", "merge", "run"]
+__all__ = ["EvalConfig", "MergeConfig", "TrainConfig", "evaluate", "load", "merge", "run"]
 
 _HOMES = {
     "EvalConfig": "vqatrain.config",
     "MergeConfig": "vqatrain.config",
     "TrainConfig": "vqatrain.config",
     "evaluate": "vqatrain.evaluation",
+    "load": "vqatrain.infer",
     "merge": "vqatrain.merging",
     "run": "vqatrain.sft",
 }

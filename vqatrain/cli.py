@@ -90,6 +90,31 @@ def evaluate(config: Path | None, **given: Any) -> None:
     click.echo(f"predictions and scores: {options.out}")
 
 
+def _infer_models() -> Sequence[tuple[str, type[BaseModel]]]:
+    from vqatrain.config import InferConfig
+
+    return [("", InferConfig)]
+
+
+@program.command(cls=ModelCommand, models=_infer_models)
+@CONFIG
+def infer(config: Path | None, **given: Any) -> int:
+    """Ask a model about a picture, a folder of pictures, or the lines of a file.
+
+    The answer about a single picture is printed as it comes.
+
+    \b
+    Example:
+      vqatrain infer runs/first --image photo.jpg --question "What is this?"
+      vqatrain infer runs/first --images photos --question "Is there a mark?" -o answers.jsonl
+      vqatrain infer runs/first --file questions.jsonl -o answers.jsonl
+    """  # noqa: D301
+    from vqatrain.config import InferConfig
+    from vqatrain.infer import infer_to
+
+    return infer_to(build(InferConfig, given, config), click.echo)
+
+
 def _score_models() -> Sequence[tuple[str, type[BaseModel]]]:
     from vqatrain.config import ScoreConfig
 

@@ -149,8 +149,10 @@ class ScoreConfig(MetricOptions):
     )
 
 
-class EvalConfig(MetricOptions, PictureOptions):
-    """Options of ``vqatrain eval``."""
+class AnswerOptions(PictureOptions):
+    """Which model answers, and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(description="Run folder, model folder or hub id.")
     adapter: Path | None = Field(None, description="Adapter folder to put on the model.")
@@ -159,12 +161,6 @@ class EvalConfig(MetricOptions, PictureOptions):
         description="Give this part four-bit weights, as qlora does in training; may be given "
         "several times.",
     )
-    out: Path = Field(
-        Path("runs/eval"),
-        description="Folder for predictions and scores; must not exist.",
-        json_schema_extra={"short": "-o"},
-    )
-    limit: int | None = Field(None, ge=1, description="Only so many rows, the first ones.")
     batch_size: int = Field(16, ge=1, description="Questions that are answered at a time.")
     max_new_tokens: int = Field(16, ge=1, description="Longest answer, in tokens.")
     prompt_suffix: str | None = Field(
@@ -174,6 +170,46 @@ class EvalConfig(MetricOptions, PictureOptions):
         "auto", description="auto: bf16 on an accelerator that knows it, else fp32."
     )
     threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")
+
+
+class EvalConfig(MetricOptions, AnswerOptions):
+    """Options of ``vqatrain eval``."""
+
+    out: Path = Field(
+        Path("runs/eval"),
+        description="Folder for predictions and scores; must not exist, or hold the same "
+        "evaluation, unfinished.",
+        json_schema_extra={"short": "-o"},
+    )
+    limit: int | None = Field(None, ge=1, description="Only so many rows, the first ones.")
+
+
+class InferConfig(AnswerOptions):
+    """Options of ``vqatrain infer``."""
+
+    model: str = Field(
+        description="Run folder, model folder or hub id.", json_schema_extra={"argument": True}
+    )
+    image: Path | None = Field(None, description="A picture to ask about.")
+    images: Path | None = Field(
+        None, description="A folder of pictures, with subfolders, to ask about one by one."
+    )
+    file: Path | None = Field(
+        None,
+        description="JSON lines to answer: image (or images) and question; what else stands in a "
+        "line is repeated in the output.",
+    )
+    image_root: Path | None = Field(
+        None, description="Folder of the pictures that --file names; by default that of the file."
+    )
+    question: str | None = Field(
+        None, description="The question; for --file that of lines without one."
+    )
+    out: Path | None = Field(
+        None,
+        description="File of JSON lines to write; by default they are printed.",
+        json_schema_extra={"short": "-o"},
+    )
 
 
 class MergeConfig(BaseModel):

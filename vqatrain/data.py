@@ -7,10 +7,11 @@ schedule always names the same row, so a stopped run continues with the next one
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from vqadata.errors import OptionError, VqaDataError
-from vqadata.images.decode import NORMALISATION, to_rgb
+from vqadata.images.decode import NORMALISATION, normalise, to_rgb
 from vqadata.loader.catalogue import COLUMNS, select
 from vqadata.shards.reader import Shards, open_shards
 from vqatrain.config import DataOptions
@@ -34,6 +35,25 @@ class Example(NamedTuple):
     """RGB, by the one normalisation policy of :mod:`vqadata.images.decode`."""
     question: str
     answer: str | None
+
+
+def open_picture(source: Path | str | bytes | Image) -> Image:
+    """A picture as the model sees it, from a file, from encoded bytes, or from Pillow.
+
+    Raises:
+        VqaDataError: It cannot be read or decoded, or is too large; the message names the file.
+    """
+    if isinstance(source, bytes):
+        return to_rgb(source)
+    if not isinstance(source, Path | str):
+        return normalise(source)
+    try:
+        return to_rgb(Path(source).read_bytes())
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise VqaDataError(str(source), found, "a picture", "Check the path.") from None
+    except VqaDataError as error:
+        raise VqaDataError(str(source), error.found, error.expected, "Repair the file.") from None
 
 
 class Questions:

@@ -1,4 +1,8 @@
-"""Answers the questions of a data set with a model, and scores the answers."""
+"""Answers the questions of a data set with a model, and scores the answers.
+
+Answers are written down as they come. The same command after a stop goes on behind the last one;
+what was answered under other data, another model or other options is refused.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,14 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from vqadata.errors import OptionError
-from vqatrain import contract
 from vqatrain import model as models
-from vqatrain.batch import Batcher, placed
+from vqatrain.answerer import Answerer
 from vqatrain.config import EvalConfig
 from vqatrain.data import Questions
-from vqatrain.family import Loaded
 from vqatrain.metric import Metric, choose_metrics
 from vqatrain.scoring import Answered, Scores, summarise
 
@@ -24,8 +27,14 @@ SAY_EVERY = 10.0
 """Seconds between two lines that say how far an evaluation is."""
 
 PREDICTIONS, SCORES = "predictions.jsonl", "scores.json"
+UNFINISHED = "predictions.unfinished.jsonl"
+"""Answers of an evaluation that has not ended: what it answers, then an answer a line."""
+
 COPIED = ("question_id", "image_path", "text", "answer", "answers", "answer_type", "question_type")
 """Record columns that stand beside each prediction."""
+
+FREE = {"out", "batch_size", "threads", "metric"}
+"""Options on which no answer depends."""
 
 
 def evaluate(config: EvalConfig) -> Scores:
@@ -38,64 +47,76 @@ def evaluate(config: EvalConfig) -> Scores:
         The scores, which also lie in ``scores.json`` beside ``predictions.jsonl``.
 
     Raises:
-        VqaDataError: The shards, the model or an option cannot be used.
+        VqaDataError: The shards, the model or an option cannot be used, or the folder holds
+            another evaluation.
     """
     models.prepare_libraries()
-    if config.out.exists():
-        raise OptionError("--out", f"{config.out} exists", "a new folder", "Choose another name.")
-    questions = Questions(config)
     metrics = choose_metrics(config.metric)
+    questions = Questions(config)
     rows = min(len(questions), config.limit or len(questions))
-    answered = list(_predictions(config, questions, rows))
+    identity = {"data": questions.shards.digest} | config.model_dump(mode="json", exclude=FREE)
+    known = _answered_before(config.out, identity)[:rows]
+    if known:
+        log.info("going on behind %d of %d questions", len(known), rows)
+    with (config.out / UNFINISHED).open("a", encoding="utf-8") as file:
+        for prediction in _predictions(config, questions, range(len(known), rows)):
+            file.write(json.dumps(prediction, ensure_ascii=False) + "\n")
+            file.flush()
+            known.append(prediction)
+    answered = [Answered(*pair) for pair in zip(questions.records(), known, strict=False)]
     scores = summarise(answered, metrics, config.model, questions.shards.digest)
-    config.out.mkdir(parents=True)
-    with (config.out / PREDICTIONS).open("w", encoding="utf-8") as file:
-        lines = (_scored(row, metrics) for row in answered)
-        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    (config.out / SCORES).write_text(scores.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    _write(config.out, answered, metrics, scores)
     return scores
 
 
-def _predictions(config: EvalConfig, questions: Questions, rows: int) -> Iterator[Answered]:
-    """Answer the first ``rows`` questions greedily, in batches, in their order."""
-    import torch
+def _answered_before(folder: Path, identity: dict[str, Any]) -> list[str]:
+    """Answers of the same evaluation that did not end; the folder is made if there is none.
 
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    loaded, suffix = _load(config)
-    model: Any = loaded.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    batcher = Batcher(loaded, suffix)
-    records = questions.records()
-    said = time.monotonic()
-    for start in range(0, rows, config.batch_size):
-        batch = [questions.example(i) for i in range(start, min(start + config.batch_size, rows))]
-        inputs = batcher.prompts(batch)
-        with torch.inference_mode():
-            given = placed(inputs, model)
-            ids = model.generate(**given, max_new_tokens=config.max_new_tokens, do_sample=False)
-        answers = batcher.decode(ids[:, inputs["input_ids"].shape[1] :])
-        for _, answer, record in zip(batch, answers, records, strict=False):
-            yield Answered(record, answer)
-        if time.monotonic() - said > SAY_EVERY:
-            said = time.monotonic()
-            log.info("%d of %d questions answered", start + len(batch), rows)
-
-
-def _load(config: EvalConfig) -> tuple[Loaded, str]:
-    """The model, set as it was in training, and the prompt suffix.
+    A line that was cut off by the stop is taken away: its question is asked again.
 
     Raises:
-        VqaDataError: The preprocessing would be another than in training.
+        OptionError: The folder holds a finished evaluation, another one, or something else.
     """
-    trained = models.find_trained(config.model, config.adapter)
-    dtype = models.choose_dtype(config.precision)
-    loaded = models.load_trained(trained, dtype, config.quantise)
-    agreed = contract.read(trained.folder)
-    suffix = config.prompt_suffix
-    if suffix is None:
-        suffix = agreed.prompt_suffix if agreed else ""
-    contract.compare(agreed, contract.settle(loaded, config, suffix, agreed), trained.folder)
-    return loaded, suffix
+    path = folder / UNFINISHED
+    if folder.exists() and not path.is_file():
+        raise OptionError("--out", f"{folder} exists", "a new folder", "Choose another name.")
+    if not path.exists():
+        folder.mkdir(parents=True)
+        path.write_text(json.dumps(identity) + "\n", encoding="utf-8")
+        return []
+    whole = path.read_bytes().rpartition(b"\n")[0].split(b"\n")
+    if whole[0] != json.dumps(identity).encode():
+        raise OptionError(
+            "--out", f"{folder} holds an unfinished evaluation of other data, another model or "
+            "with other options", "a new folder", "Choose another name, or delete it.",
+        )  # fmt: skip
+    path.write_bytes(b"\n".join(whole) + b"\n")
+    return [json.loads(line) for line in whole[1:]]
+
+
+def _predictions(config: EvalConfig, questions: Questions, rows: range) -> Iterator[str]:
+    """Answer some questions greedily, in batches, in their order."""
+    if not rows:
+        return
+    answerer = Answerer(config)
+    said = time.monotonic()
+    for start in range(rows.start, rows.stop, config.batch_size):
+        numbers = range(start, min(start + config.batch_size, rows.stop))
+        yield from answerer.answer([questions.example(number) for number in numbers])
+        if time.monotonic() - said > SAY_EVERY:
+            said = time.monotonic()
+            log.info("%d of %d questions answered", numbers.stop, rows.stop)
+
+
+def _write(
+    folder: Path, answered: list[Answered], metrics: Mapping[str, Metric], scores: Scores
+) -> None:
+    """Write predictions and scores; the unfinished file goes last."""
+    with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
+        lines = (_scored(row, metrics) for row in answered)
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    (folder / SCORES).write_text(scores.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (folder / UNFINISHED).unlink()
 
 
 def _scored(row: Answered, metrics: Mapping[str, Metric]) -> dict[str, Any]:
