@@ -12,6 +12,7 @@ from vqadata.conversion import OutputOptions, step_entry
 from vqadata.discover import find, names
 from vqadata.errors import OptionError
 from vqadata.examination import ExaminationOptions, examine, put_away
+from vqadata.images.decode import NORMALISATION
 from vqadata.judging import Hearing
 from vqadata.ledger import read_ledger
 from vqadata.shards.folder import finish, new_folder
@@ -51,6 +52,7 @@ def clean(
     cleaners: Iterable[Cleaner] | None = None,
     options: OutputOptions | None = None,
     examination: ExaminationOptions | None = None,
+    report_only: bool = False,
 ) -> Manifest:
     """Clean a data set.
 
@@ -60,6 +62,7 @@ def clean(
         cleaners: The cleaners in working order; all that are found by default.
         options: How to write.
         examination: How to look at the pictures.
+        report_only: Drop and mask nothing; what would be done is flagged.
 
     Returns:
         The manifest of the finished folder, with the history and the ledger of ``shards``.
@@ -80,7 +83,7 @@ def clean(
             cleaner.decide(replace(survey, cleaner=cleaner.step_name()))
         _write_pictures(survey.pictures, folder / PICTURES)
         with (
-            Hearing(chosen, folder) as hearing,
+            Hearing(chosen, folder, report_only) as hearing,
             ShardWriter(folder, options.shard_mb << 20) as writer,
         ):
             hearing.ledger.resume(before.manifest.balance, read_ledger(before.ledger_path))
@@ -92,7 +95,9 @@ def clean(
             step_entry("clean", cleaner.step_name(), cleaner, options, before.digest)
             for cleaner in chosen
         ]
-        history = [*before.manifest.steps, *steps]
+        policy = {"report_only": report_only, "normalisation": NORMALISATION}
+        stated = [s.model_copy(update={"options": s.options | policy}) for s in steps]
+        history = [*before.manifest.steps, *stated]
         return finish(folder, history, before.manifest.inputs, written, hearing.ledger)
 
 

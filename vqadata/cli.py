@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,6 +53,7 @@ def _clean_models() -> Sequence[tuple[str, type[BaseModel]]]:
 @click.option(
     "--skip", multiple=True, metavar="CLEANER", help="Leave this cleaner out; repeatable."
 )
+@click.option("--report-only", is_flag=True, help="Drop and mask nothing; flag what would be.")
 @CONFIG
 @STRICT
 def clean(
@@ -59,31 +61,38 @@ def clean(
     out: Path,
     only: tuple[str, ...],
     skip: tuple[str, ...],
+    report_only: bool,
     config: Path | None,
     strict: bool,
     **given: Any,
 ) -> int:
     """Clean shards: broken pictures and duplicates go, with a reason for every row.
 
-    A YAML file of options has one section a cleaner.
+    What is doubtful stays and is flagged. A picture is decoded once, and what was found in it is
+    remembered: a run that was stopped goes on where it was. A YAML file of options has one section
+    a cleaner.
 
     \b
     Example:
       vqadata clean shards -o clean
       vqadata clean shards -o clean --skip duplicate
+      vqadata clean shards -o clean --audit-action blurred=drop --audit-action gps=strip
     """  # noqa: D301
     from vqadata import printing
     from vqadata.cleaning import choose_cleaners
     from vqadata.cleaning import clean as clean_data
     from vqadata.conversion import OutputOptions
     from vqadata.examination import ExaminationOptions
+    from vqadata.findings import finding_counts
 
     cleaners = [
         build(kind, given, config, kind.step_name(), kind.step_name().replace("-", "_"))
         for kind in choose_cleaners(only, skip)
     ]
     writing, looking = build(OutputOptions, given), build(ExaminationOptions, given)
-    manifest = clean_data(shards, out, cleaners, writing, looking)
+    logging.getLogger("vqadata").setLevel(logging.INFO)
+    manifest = clean_data(shards, out, cleaners, writing, looking, report_only)
+    click.echo(printing.findings(finding_counts(out), out))
     click.echo(printing.account(manifest, out))
     return printing.exit_status(manifest, strict)
 

@@ -107,6 +107,9 @@ def examine(
                 log.warning("%s pictures are examined; the same command goes on from there",
                             f"{sum(looked):,}")  # fmt: skip
             raise
+    if lookers:
+        log.info("%s distinct pictures: %s examined, %s known from an earlier run",
+                 *(f"{n:,}" for n in (sum(looked), *looked)))  # fmt: skip
     pictures, batch_of = table.read()
     return Survey(shards, pictures, batch_of, table.tallies, Examined(*looked), output)
 

@@ -7,11 +7,12 @@ no row are in it too, and each finding stands in it once, however many questions
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from vqadata.shards.manifest import FINDINGS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,17 +42,8 @@ class Finding(BaseModel):
     )
 
 
-class FindingCount(NamedTuple):
-    """What is counted of the findings."""
-
-    step: str
-    code: str
-    severity: str
-    action: str
-
-
 class FindingsFile:
-    """Writes the findings as they come, and counts them.
+    """Writes the findings as they come.
 
     Args:
         path: The Parquet file to write.
@@ -61,7 +53,6 @@ class FindingsFile:
         """Create the file."""
         import pyarrow.parquet as pq
 
-        self.counts: Counter[FindingCount] = Counter()
         self._writer = pq.ParquetWriter(path, findings_schema(), compression="zstd")
         self._rows: list[dict[str, Any]] = []
 
@@ -70,7 +61,6 @@ class FindingsFile:
         details = finding["details"]
         text = None if details is None else json.dumps(details, ensure_ascii=False, sort_keys=True)
         self._rows.append(finding | {"details": text})
-        self.counts[FindingCount(*(finding[name] for name in FindingCount._fields))] += 1
         if len(self._rows) >= WRITE_CHUNK:
             self._flush()
 
@@ -85,6 +75,33 @@ class FindingsFile:
         if self._rows:
             self._writer.write_table(pa.Table.from_pylist(self._rows, schema=findings_schema()))
             self._rows = []
+
+
+class FindingCount(NamedTuple):
+    """How often a code was found."""
+
+    step: str
+    code: str
+    severity: str
+    action: str
+    findings: int
+    questions: int
+
+
+def finding_counts(folder: Path) -> list[FindingCount]:
+    """What was found in a cleaned folder: errors first, then the most frequent first."""
+    import polars as pl
+
+    named = ["step", "code", "severity", "action"]
+    rank = pl.col("severity").replace_strict({"error": 0, "warning": 1}, default=2)
+    counts = (
+        pl.scan_parquet(folder / FINDINGS)
+        .group_by(named)
+        .agg(pl.len().alias("findings"), pl.col("questions").sum())
+        .sort(rank, -pl.col("findings").cast(pl.Int64), *named)
+        .collect()
+    )
+    return [FindingCount(*row) for row in counts.iter_rows()]
 
 
 def findings_schema() -> pa.Schema:

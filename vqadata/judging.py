@@ -44,17 +44,20 @@ class Hearing:
     Args:
         cleaners: The cleaners in working order; each has decided.
         folder: Where the ledger and the findings are written.
+        report_only: Drop and mask nothing: flag what would be.
 
     Attributes:
         ledger: The account of rows.
         findings: All that was said.
     """
 
-    def __init__(self, cleaners: Sequence[Cleaner], folder: Path) -> None:
+    def __init__(
+        self, cleaners: Sequence[Cleaner], folder: Path, report_only: bool = False
+    ) -> None:
         """Create both files."""
         self.ledger = Ledger(folder / LEDGER, "clean")
         self.findings = FindingsFile(folder / FINDINGS)
-        self._cleaners = cleaners
+        self._cleaners, self._report_only = cleaners, report_only
 
     def __enter__(self) -> Self:
         """Use as a context."""
@@ -77,6 +80,8 @@ class Hearing:
         for cleaner in self._cleaners:
             self.ledger.step = cleaner.step_name()
             verdicts = list(cleaner.judge(left))
+            if self._report_only:
+                verdicts = [verdict._replace(action="flag") for verdict in verdicts]
             if verdicts:
                 masks += [_Mask(cleaner, int(rows[v.row]), v.image)
                           for v in verdicts if v.action == "mask"]  # fmt: skip

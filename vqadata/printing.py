@@ -8,12 +8,16 @@ from pathlib import Path
 
 from vqadata.errors import EXIT_UNBALANCED
 from vqadata.figures import Spread, Stats
+from vqadata.findings import FindingCount
 from vqadata.ledger import LedgerEntry
 from vqadata.receipt import REMARKS, Receipt
-from vqadata.shards.manifest import BalanceEntry, Manifest
+from vqadata.shards.manifest import FINDINGS, BalanceEntry, Manifest
 from vqadata.shards.verify import Verification
 from vqadata.story import Story
 from vqadata.words.priors import Priors
+
+DONE = {"drop": "dropped", "flag": "flagged", "mask": "masked"}
+"""What was done, by what a cleaner asked for."""
 
 CELL = 60
 """Longest text shown for one answer, path or finding."""
@@ -40,6 +44,18 @@ def account(manifest: Manifest, out: Path) -> str:
     )
     lines.append(f"{out}: {size}; the account adds up")
     return "\n".join(lines)
+
+
+def findings(counts: list[FindingCount], out: Path) -> str:
+    """What a cleaning run found, a line a code, and where to look next."""
+    if not counts:
+        return "nothing was found"
+    rows: list[tuple[str, ...]] = [("found", "severity", "done", "findings", "questions")]
+    rows += [
+        (f"{c.step}: {c.code}", c.severity, DONE[c.action], f"{c.findings:,}", f"{c.questions:,}")
+        for c in counts
+    ]
+    return "\n".join([*table(rows), f"each finding with its evidence: {out / FINDINGS}"])
 
 
 def receipt(handed: Receipt, out: Path) -> str:

@@ -107,6 +107,8 @@ SUFFIXES = {
 }  # fmt: skip
 """Extensions of the common formats; of others none is wrong."""
 
+_NAMED = {suffix for group in SUFFIXES.values() for suffix in group}
+
 
 def right_suffix(format_name: str | None, suffix: str) -> bool:
     """Whether a file of a format may be called so; a name without extension may always.
@@ -115,5 +117,4 @@ def right_suffix(format_name: str | None, suffix: str) -> bool:
     (False, True, True)
     """
     known = SUFFIXES.get(format_name or "")
-    named = suffix.lower() in {each for group in SUFFIXES.values() for each in group}
-    return known is None or not named or suffix.lower() in known
+    return known is None or suffix.lower() in known or suffix.lower() not in _NAMED
