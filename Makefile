@@ -13,7 +13,7 @@ PEERS = ms-swift llama-factory readers energon evalscope
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test check fuzz format lint types schemas bench bench-convert bench-versions clean
+.PHONY: demo test weights check fuzz format lint types schemas bench bench-convert bench-versions clean
 .PHONY: peers peers-exports $(PEERS:%=peers-%)
 .SECONDARY:
 
@@ -28,6 +28,9 @@ demo: $(BIN)/.installed  ## easy-VQA from its package to a scored model; SHORT=1
 
 test: $(BIN)/.installed  ## all tests
 	$(BIN)/python -m pytest
+
+weights: $(BIN)/.installed  ## EasyOCR's weights for the tests that read text with it; 120 MB
+	$(BIN)/python -m tests.ocr_weights
 
 check: $(BIN)/.installed lint types test  ## what must hold before a commit
 

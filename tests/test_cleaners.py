@@ -115,7 +115,8 @@ def test_the_ledger_goes_on_from_step_to_step(vqa_files: VqaFiles, tmp_path: Pat
     manifest = open_shards(tmp_path / "clean").manifest
     steps = [(step.step, step.name) for step in manifest.steps]
     assert steps == [
-        ("convert", "coco-vqa"), *(("clean", kind.step_name()) for kind in cleaner_kinds())
+        ("convert", "coco-vqa"),
+        *(("clean", kind.step_name()) for kind in cleaner_kinds() if not kind().is_idle),
     ]  # fmt: skip
     assert [(b.seen, b.kept) for b in manifest.balance] == [(6, 2), (6, 2)]
     parent = open_shards(tmp_path / "raw-shards").digest

@@ -73,7 +73,7 @@ def clean(
     options, examination = options or OutputOptions(), examination or ExaminationOptions()
     if cleaners is None:
         cleaners = [kind() for kind in cleaner_kinds()]
-    chosen = [cleaner.fresh() for cleaner in cleaners]
+    chosen = [cleaner.fresh() for cleaner in cleaners if not cleaner.is_idle]
     before = open_shards(shards)
     if before.is_at(Path(out)):
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")

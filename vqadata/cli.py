@@ -42,7 +42,7 @@ def _clean_models() -> Sequence[tuple[str, type[BaseModel]]]:
     from vqadata.conversion import OutputOptions
     from vqadata.examination import ExaminationOptions
 
-    prefixed = [(kind.step_name().replace("-", "_"), kind) for kind in cleaner_kinds()]
+    prefixed = [(kind.flags_begin(), kind) for kind in cleaner_kinds()]
     return [*prefixed, ("", ExaminationOptions), ("", OutputOptions)]
 
 
@@ -86,7 +86,7 @@ def clean(
     from vqadata.findings import finding_counts
 
     cleaners = [
-        build(kind, given, config, kind.step_name(), kind.step_name().replace("-", "_"))
+        build(kind, given, config, kind.step_name(), kind.flags_begin())
         for kind in choose_cleaners(only, skip)
     ]
     writing, looking = build(OutputOptions, given), build(ExaminationOptions, given)

@@ -56,6 +56,7 @@ def start_logging() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_LineFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("vqadata").setLevel(logging.INFO)
 
 
 class _LineFormatter(logging.Formatter):

@@ -214,6 +214,16 @@ class Cleaner(Step):
     """Options on which neither :meth:`examine` nor :meth:`tally` depends: to change them costs no
     new look at the pictures."""
 
+    @classmethod
+    def flags_begin(cls) -> str:
+        """What its flags begin with, before an underscore; empty where they say enough alone."""
+        return cls.step_name().replace("-", "_")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether its options say that it is not wanted: then it does not run."""
+        return False
+
     def fresh(self) -> Self:
         """A copy with the same options that has seen nothing yet."""
         return self.model_validate(self.model_dump())

@@ -1,0 +1,1 @@
+"""Marks that stand at one place in many pictures, found by their edges and without reading them."""

@@ -1,0 +1,96 @@
+"""Text that is content and not a mark: what is asked about, pages of text, signs of the clinic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from vqadata.watermarks.key import has_han, plain
+
+PAGE = 12
+"""Different readable texts from which on a picture is a page of text."""
+
+CLINICAL = re.compile(
+    r"""^[\W_]*(?:
+    (?:r|l|rt|lt|right|left|右|左|右侧|左侧)
+        (?:[\s_./-]*(?:ap|pa|lat|lateral|oblique|mlo|cc|hand|foot|knee|breast|erect|side))?
+    |(?:w|ww|wl|l|c|wc|window|level|width|center)\s*[:=]?\s*-?\d+(?:\.\d+)?
+        (?:[\s,/:;]*(?:w|ww|wl|l|c|wc|level|center)\s*[:=]?\s*-?\d+(?:\.\d+)?)?
+    |\d+(?:\.\d+)?\s*(?:mm|cm|hu)|[ahfpis]{1,3}
+    )[\W_]*$""",
+    re.I | re.X,
+)
+"""Side markers, window values, scales and directions: clinical content, never a mark."""
+
+READS = re.compile(
+    r"\b(?:say|says|said|written|write|writing|read|reads|spell|spelled|spelt|text|texts|word|words|"
+    r"letter|letters|printed|caption|watermark|logo|logos|brand|title|website|url|web\s?site|"
+    r"phone\s+number|license\s+plate|licence\s+plate|plate\s+number|inscription|inscribed|"
+    r"labell?ed|sign|initials|author|publisher|copyright|photographer|credit|source|"
+    r"what\s+(?:number|name|time|date|year|company|team|state|country|city|street|page|price))\b"
+    r"|写|文字|什么字|字样|读作|标志|水印|品牌|网址|来源|作者|名称|号码",
+    re.I,
+)
+"""Questions that ask to read."""
+
+_NO_TEXT = frozenset({"", "yes", "no", "true", "false", "none", "unanswerable", "是", "否", "不是"})
+"""Answers that quote no text."""
+
+
+class Asked(NamedTuple):
+    """What the questions about a picture say of its text."""
+
+    words: tuple[str, ...] = ()
+    """Questions and answers, each in its plain form."""
+    answers: tuple[str, ...] = ()
+    """Answers that may quote the picture, in plain form."""
+    reads: bool = False
+    """Whether one of them asks to read."""
+
+    def and_also(self, question: str, answers: Iterable[str]) -> Asked:
+        """With one more question."""
+        told = tuple(p for answer in dict.fromkeys(answers) if (p := plain(answer)) not in _NO_TEXT)
+        reads = self.reads or READS.search(question) is not None
+        return Asked((*self.words, plain(question), *told), (*self.answers, *told), reads)
+
+    def about(self, text: str) -> bool:
+        """Whether a text is asked about: a question or an answer holds it, or an answer is in it.
+
+        Misread letters are allowed for in texts of six letters or more.
+        """
+        from rapidfuzz.fuzz import partial_ratio
+
+        words = plain(text)
+        if len(words) < (2 if has_han(words) else 3):
+            return any(words == answer for answer in self.answers)
+        if any(words in said for said in self.words):
+            return True
+        if any(_quotes(words, answer) for answer in self.answers):
+            return True
+        return len(words) >= 6 and any(
+            len(said) >= len(words) and partial_ratio(words, said) >= 85 for said in self.words
+        )
+
+
+def _quotes(words: str, answer: str) -> bool:
+    """Whether an answer of some length stands in a text; letters may be misread in long ones."""
+    from rapidfuzz.fuzz import partial_ratio
+
+    if answer in words:
+        return len(answer) >= (2 if has_han(answer) or answer.isdigit() else 3)
+    return 6 <= len(answer) <= len(words) and partial_ratio(answer, words) >= 85
+
+
+def is_page(keys: Iterable[str]) -> bool:
+    """Whether so many different texts are a page."""
+    return len(set(keys) - {""}) >= PAGE
+
+
+def is_clinical(text: str) -> bool:
+    """Whether a text is a side marker, a window value, a scale or a direction.
+
+    >>> [is_clinical(text) for text in ("R", "LT", "W: 450 L: 50", "5 cm", "MedPix", "L KAK")]
+    [True, True, True, True, False, False]
+    """
+    return CLINICAL.match(text.strip()) is not None

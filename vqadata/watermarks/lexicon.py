@@ -1,0 +1,185 @@
+"""Texts that say what they are: agencies, claims of ownership, credits, scanners, addresses.
+
+A word alone proves little: a hospital has its name on its building, a shop its address on a van. So
+each kind of term says where it counts:
+
+- ``agency``, and what a user lists: anywhere;
+- ``owner``: small letters;
+- ``credit`` and addresses: small level letters near the edge of a picture with little other text;
+- ``stamp``: turned text;
+- ``scanner``: near the edge of a picture without colours.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from vqadata.errors import OptionError
+from vqadata.watermarks.key import has_han, plain
+from vqadata.watermarks.spot import Spot
+from vqadata.yaml_file import read_mapping
+
+TERMS = Path(__file__).parent / "terms.yaml"
+"""The terms that are shipped."""
+
+FUZZY_LENGTH, FUZZY = 8, 86.0
+"""Terms of this many letters are also found misread within a text, from this similarity on (0 to
+100): one letter of ten."""
+
+LONG, FUZZY_LONG = 12, 82.0
+"""In terms of this many letters two may be misread."""
+
+ALONE_LENGTH, ALONE = 6, 83.0
+"""Terms of this many letters are found misread if they are the whole text."""
+
+WHOLE = 0.6
+"""Smallest share of a text that a short term must make up."""
+
+SMALL, TINY = 0.1, 0.07
+"""Letters up to these shares of the short side are small, and those of a footnote."""
+
+FEW_LINES = 6
+"""Readable texts up to which a picture has little text."""
+
+GREY = 6.0
+"""Colourfulness up to which a picture has no colours."""
+
+ADDRESS = re.compile(
+    r"https?://|\bwww[.\s]\s?[a-z0-9-]{2,}|"
+    r"\b[a-z0-9][a-z0-9-]{1,40}\.(?:com|net|org|info|biz|io|co|me|tv|ru|su|cn|de|fr|jp|uk|eu|it|es|"
+    r"nl|pl|br|in|kr|tw|hk|photo|photos|photography|pics|gallery|studio|art)\b",
+    re.I,
+)
+"""An address of the web; the domains are those that are most used, and those of photographers."""
+
+COPYRIGHT = re.compile(r"©|\(c\)\s*[a-z12]|ⓒ|\bcopyright\b|℗", re.I)
+DATED = re.compile(r"^[\W_cCeG0O@]{0,3}\s*(?:19|20)\d\d\s*[^\W\d_]\w+\s*[^\W\d_]\w+")
+"""A year and a name: a claim of ownership whose sign was not read."""
+
+HANDLE = re.compile(r"^\W*@\s?[\w.]{3,}$")
+"""A name in a social network."""
+
+
+class Term(NamedTuple):
+    """What a text was told by."""
+
+    kind: str
+    """agency, owner, credit, stamp, scanner, address or listed."""
+    text: str
+    """The term, or the pattern's name."""
+
+
+class Scene(NamedTuple):
+    """What the rules need to know of the picture around a text."""
+
+    lines: int
+    """Different readable texts in it."""
+    colourful: float
+    """Mean difference between colour channels, in levels of 255."""
+
+
+class Lexicon:
+    """All terms.
+
+    Args:
+        listed: A user's file, a term a line; ``re:`` begins a regular expression, ``#`` a remark.
+
+    Raises:
+        OptionError: The file cannot be read, or an expression of it is none.
+    """
+
+    def __init__(self, listed: Path | None = None) -> None:
+        """Read the terms."""
+        self._terms = [*_shipped()]
+        self._patterns: list[tuple[str, re.Pattern[str]]] = []
+        for number, line in enumerate(_lines(listed), 1):
+            if line.startswith("re:"):
+                self._patterns.append((line, _pattern(line[3:].strip(), f"{listed}:{number}")))
+            elif line and not line.startswith("#"):
+                self._terms.insert(0, (Term("listed", line), plain(line)))
+
+    def find(self, spot: Spot, scene: Scene) -> Term | None:
+        """The term that makes a text a mark, ``None`` if there is none."""
+        text, words = spot.line.text, plain(spot.line.text)
+        tokens = [plain(token) for token in _APART.split(text)]
+        for name, pattern in self._patterns:
+            if pattern.search(text):
+                return Term("listed", name)
+        for term, wanted in self._terms:
+            if _says(words, wanted, tokens, term.kind) and _counts(term.kind, spot, scene):
+                return term
+        if COPYRIGHT.search(text) and _counts("owner", spot, scene):
+            return Term("owner", "©")
+        if DATED.search(text) and _counts("credit", spot, scene):
+            return Term("owner", "year and name")
+        address = ADDRESS.search(text) or HANDLE.search(text)
+        if address and _counts("address", spot, scene):
+            return Term("address", address.group())
+        return None
+
+
+def _counts(kind: str, spot: Spot, scene: Scene) -> bool:
+    """Whether a term of a kind makes a mark of the text where it stands."""
+    if kind in ("agency", "listed"):
+        return True
+    if kind == "owner":
+        return spot.size <= SMALL
+    if kind in ("credit", "address"):
+        footnote = spot.near_edge and spot.level and spot.size <= TINY
+        return scene.lines <= FEW_LINES and (footnote or (spot.turned and kind == "address"))
+    if kind == "stamp":
+        return spot.turned
+    return scene.colourful <= GREY and spot.near_edge and spot.size <= SMALL
+
+
+_APART = re.compile(r"[\W\d_]+")
+
+
+def _says(words: str, wanted: str, tokens: list[str], kind: str) -> bool:
+    """Whether a text holds a term.
+
+    A short one has to make up most of it or, unless it is an agency's name, be a word of its own.
+    """
+    from rapidfuzz.fuzz import partial_ratio, ratio
+
+    if wanted in words:
+        short = len(wanted) < (3 if has_han(wanted) else 7)
+        own = kind != "agency" and (wanted in tokens or has_han(wanted))
+        return not short or own or len(wanted) >= WHOLE * len(words)
+    if len(wanted) >= ALONE_LENGTH and ratio(wanted, words) >= ALONE:
+        return True
+    if len(wanted) < FUZZY_LENGTH or len(words) < len(wanted) - 2:
+        return False
+    enough = FUZZY_LONG if len(wanted) >= LONG else FUZZY
+    return bool(partial_ratio(wanted, words, score_cutoff=enough))
+
+
+@cache
+def _shipped() -> tuple[tuple[Term, str], ...]:
+    document = read_mapping(TERMS, str(TERMS), "a mapping of kinds to terms")
+    return tuple(
+        (Term(kind, str(term)), plain(str(term)))
+        for kind, terms in document.items()
+        for term in terms
+    )
+
+
+def _lines(listed: Path | None) -> list[str]:
+    if listed is None:
+        return []
+    try:
+        return [line.strip() for line in listed.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(
+            "--ocr-lexicon", f"{listed}: {error}", "a text file, a term a line"
+        ) from None
+
+
+def _pattern(text: str, where: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text, re.I)
+    except re.error as error:
+        raise OptionError(where, str(error), "a regular expression") from None

@@ -1,0 +1,61 @@
+"""Strings that are repeated within one picture, as tiled marks are.
+
+Signs repeat as well (SALE, SALE, SALE); what makes a tile is that the copies are turned by one
+angle, or many, of one size, and spread over the picture.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from vqadata.watermarks.key import has_han
+from vqadata.watermarks.recurrence import clusters
+from vqadata.watermarks.spot import Spot
+
+TURNED_COPIES, LEVEL_COPIES = 2, 5
+"""Fewest copies of turned and of level text."""
+
+ONE_ANGLE = 6.0
+"""Largest difference between the angle of a copy and the middle one, in degrees."""
+
+ONE_SIZE = 1.25
+"""Largest ratio of the height of a copy and the middle one."""
+
+SPREAD = 0.4
+"""Smallest share of the width and of the height over which level copies are spread."""
+
+
+def repeated(spots: list[Spot]) -> list[Spot]:
+    """The copies of strings that tile a picture."""
+    by_key: dict[str, list[Spot]] = {}
+    for spot in spots:
+        if len(spot.key) >= (2 if has_han(spot.key) else 3):
+            by_key.setdefault(spot.key, []).append(spot)
+    found: list[Spot] = []
+    for _, keys in clusters({key: len(copies) for key, copies in by_key.items()}):
+        copies = [spot for key in keys for spot in by_key[key]]
+        found += _tile(copies)
+    return found
+
+
+def _tile(copies: list[Spot]) -> list[Spot]:
+    """The copies that are turned and sized like the middle one, if there are enough of them."""
+    angle = median(spot.line.angle for spot in copies)
+    size = median(spot.line.height for spot in copies)
+    alike = [
+        spot
+        for spot in copies
+        if abs(spot.line.angle - angle) <= ONE_ANGLE
+        and 1 / ONE_SIZE <= spot.line.height / max(size, 1) <= ONE_SIZE
+    ]
+    turned = [spot for spot in alike if spot.turned]
+    if len(turned) >= TURNED_COPIES:
+        return turned
+    level = [spot for spot in alike if spot.level]
+    return level if len(level) >= LEVEL_COPIES and _spread(level) else []
+
+
+def _spread(copies: list[Spot]) -> bool:
+    xs, ys = zip(*(spot.centre for spot in copies), strict=True)
+    wide, high = copies[0].width, copies[0].height
+    return bool(max(xs) - min(xs) >= SPREAD * wide and max(ys) - min(ys) >= SPREAD * high)
