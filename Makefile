@@ -13,7 +13,7 @@ PEERS = ms-swift llama-factory readers energon evalscope
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test weights check fuzz format lint types schemas bench bench-convert bench-versions clean
+.PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-versions clean
 .PHONY: peers peers-exports $(PEERS:%=peers-%)
 .SECONDARY:
 
@@ -43,6 +43,10 @@ types: $(BIN)/.installed
 
 fuzz: $(BIN)/.installed  ## 10,000 damaged files over all sources; minutes
 	$(BIN)/python -m tests.mutations --count $(or $(COUNT),10000)
+
+exam: $(BIN)/.installed  ## 1,000 damaged folders of shards, 200 killed conversions; minutes
+	$(BIN)/python -m tests.corruption --count 1000
+	$(BIN)/python -m tests.killing --count 200
 
 format: $(BIN)/.installed  ## format the code, rewrite the schemas
 	$(BIN)/ruff format .

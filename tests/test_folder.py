@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ KILLED_AT = {
     "after the pictures": ("vqadata.shards.writer.ShardWriter", "close", 0),
     "ledger": ("vqadata.ledger.Ledger", "close", 0),
     "move": ("pathlib.Path", "rename", 0),
-    "manifest": ("vqadata.shards.folder", "write_manifest", 0),
+    "manifest": ("vqadata.shards.folder", "manifest_text", 0),
 }
 KILL = """
 import importlib, os, signal, sys
@@ -149,3 +150,99 @@ def test_a_run_killed_at_any_time_never_looks_complete(tmp_path: Path) -> None:
         if (tmp_path / "out" / "manifest.json").exists():
             assert verify(tmp_path / "out").problems == []
             assert len(list(open_shards(tmp_path / "out").records())) == 400
+
+
+def test_killed_at_points_everywhere(tmp_path: Path) -> None:
+    """``python -m tests.killing`` does so at 200 points."""
+    from tests.killing import BROKEN, outcomes
+
+    found = list(outcomes(tmp_path, 10, seed=1))
+    assert [left for left in found if left.startswith(BROKEN)] == []
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB; only an administrator may make one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", place], check=False)
+    if made.returncode:
+        pytest.skip("needs the right to mount")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def large(files: VqaFiles) -> VqaFiles:
+    for i in range(3):
+        with files.picture(i).open("ab") as file:
+            file.write(os.urandom(500_000))
+    return files
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    overwrite: bool, tiny_disk: Path, vqa_files: VqaFiles, run_cli: Callable[..., Any]
+) -> None:
+    out = tiny_disk / "out"
+    if overwrite:
+        assert run_cli(*words(vqa_files, out)).returncode == 0
+    before = tree(out) if overwrite else None
+    done = run_cli(*words(large(vqa_files), out), *["--overwrite"] * overwrite)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert f"{out}: cannot be written: no space left on device" in line
+    assert "run the same command again" in line
+    assert (tree(out) if out.exists() else None) == before
+
+
+def failing(number: int, file: str | None = None) -> Callable[..., Any]:
+    def fail(*args: object, **given: object) -> None:
+        raise OSError(number, os.strerror(number), file)
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("number", "place"),
+    [
+        (errno.EDQUOT, "vqadata.digests.HashingFile.write"),
+        (errno.ENOSPC, "vqadata.shards.folder.sync_tree"),
+        (errno.ENOSPC, "pyarrow.parquet.ParquetWriter.write_table"),
+        (errno.EROFS, "vqadata.output_folder.Path.mkdir"),
+        (errno.EFBIG, "vqadata.digests.HashingFile.sync"),
+    ],
+)
+def test_what_cannot_be_written_is_told(
+    number: int, place: str, vqa_files: VqaFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vqa_files.questions[1]["question"] = 5  # something for the ledger
+    source = CocoVqa(**vqa_files.write())
+    monkeypatch.setattr(place, failing(number))
+    with pytest.raises(VqaDataError, match=f"cannot be written: {os.strerror(number).lower()}"):
+        convert(source, tmp_path / "out")
+    monkeypatch.undo()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_that_fills_up_at_the_last_moment_costs_no_old_data(
+    vqa_files: VqaFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert(CocoVqa(**vqa_files.write()), tmp_path / "out")
+    before = tree(tmp_path / "out")
+    vqa_files.questions[1]["question"] = "Another one?"
+    for place in ("vqadata.shards.folder.sync_tree", "vqadata.shards.folder.manifest_text"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, failing(errno.ENOSPC))
+            with pytest.raises(VqaDataError, match="no space left"):
+                convert(CocoVqa(**vqa_files.write()), tmp_path / "out", AGAIN)
+        assert tree(tmp_path / "out") == before
+
+
+def test_an_input_that_may_not_be_read_is_no_matter_of_the_output(
+    vqa_files: VqaFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = CocoVqa(**vqa_files.write())
+    reading = failing(errno.EACCES, str(vqa_files.picture(0)))
+    monkeypatch.setattr("vqadata.digests.HashingFile.write", reading)
+    with pytest.raises(PermissionError):
+        convert(source, tmp_path / "out")

@@ -7,6 +7,7 @@ it is until the new is whole.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -44,26 +45,61 @@ def staged_folder(folder: Path, overwrite: bool, kind: FolderKind) -> Iterator[P
         kind: What it will be.
 
     Raises:
-        VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files.
+        VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files; or
+            the disk is full, or may not be written.
     """
     existed = folder.exists()
-    _check_free(folder, overwrite, kind)
     staging = folder / UNFINISHED
-    if staging.exists():
-        log.warning("%s: found an unfinished run; removing it and starting clean", folder)
-        if not (folder / kind.last_file).exists():
-            kind.remove_ours(folder)
+    with _writing(folder):
+        _check_free(folder, overwrite, kind)
+        if staging.exists():
+            log.warning("%s: found an unfinished run; removing it and starting clean", folder)
+            if not (folder / kind.last_file).exists():
+                kind.remove_ours(folder)
+            shutil.rmtree(staging)
+        staging.mkdir(parents=True)
+        try:
+            yield staging
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            if not existed:
+                kind.remove_ours(folder)
+                folder.rmdir()
+            raise
         shutil.rmtree(staging)
-    staging.mkdir(parents=True)
+        sync_folder(folder)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say it in one line where ``folder`` cannot be written."""
     try:
-        yield staging
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not existed:
-            folder.rmdir()
-        raise
-    shutil.rmtree(staging)
-    sync_folder(folder)
+        yield
+    except OSError as error:
+        own = error.filename and folder in Path(os.fsdecode(error.filename)).parents
+        if error.errno not in _NO_SPACE and not (error.errno in _NO_RIGHT and own):
+            raise
+        found = f"cannot be written: {os.strerror(error.errno).lower()}"
+        if error.errno in _NO_SPACE[:2]:
+            found += (
+                f", {_free(folder) >> 20:,} MB are free after the unfinished output was removed"
+            )
+        raise VqaDataError(
+            str(folder), found, "a place that can be written",
+            "Make room or choose another output, then run the same command again.",
+        ) from None  # fmt: skip
+
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""Errors that only writing can cause; the first two are of a full disk."""
+
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EIO)
+
+
+def _free(folder: Path) -> int:
+    """Bytes that are free where ``folder`` lies, or would lie."""
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(place).free
 
 
 def sync_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ from vqadata.shards.manifest import (
     FORMAT_VERSION,
     LEDGER,
     MANIFEST,
+    PARTIAL_MANIFEST,
     PICTURES,
     REPORT,
     FileEntry,
@@ -24,7 +25,7 @@ from vqadata.shards.manifest import (
     Manifest,
     ShardEntry,
     StepEntry,
-    write_manifest,
+    manifest_text,
 )
 
 
@@ -71,14 +72,23 @@ def finish(
     folder = staging.parent
     if not manifest.adds_up:
         raise _unbalanced(folder, manifest)
+    _publish(staging, folder, manifest)
+    return manifest
+
+
+def _publish(staging: Path, folder: Path, manifest: Manifest) -> None:
+    """Move everything out of ``staging``, the manifest last; from now on only names change."""
+    files = sorted(staging.iterdir())
+    written = staging / PARTIAL_MANIFEST
+    written.write_bytes(manifest_text(manifest).encode())
     sync_tree(staging)
     _remove_ours(folder)
-    for file in sorted(staging.iterdir()):
+    for file in files:
         file.rename(folder / file.name)
     # The manifest must not reach the disk before the names of the files that it promises.
     sync_folder(folder)
-    write_manifest(folder, manifest)
-    return manifest
+    written.replace(folder / MANIFEST)
+    sync_folder(folder)
 
 
 def _files(staging: Path, others: set[str]) -> list[FileEntry]:
@@ -104,7 +114,7 @@ def _unbalanced(folder: Path, manifest: Manifest) -> VqaDataError:
 
 def _remove_ours(folder: Path) -> None:
     """Remove a former data set; the manifest first, so that nobody reads the rest."""
-    names = [MANIFEST, f"{MANIFEST}.partial", LEDGER, FINDINGS, PICTURES, REPORT]
+    names = [MANIFEST, PARTIAL_MANIFEST, LEDGER, FINDINGS, PICTURES, REPORT]
     for path in [*(folder / name for name in names), *sorted(folder.glob("*.arrow"))]:
         path.unlink(missing_ok=True)
     shutil.rmtree(folder / EVIDENCE, ignore_errors=True)

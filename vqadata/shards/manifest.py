@@ -25,6 +25,7 @@ from vqadata.errors import ShardError
 from vqadata.output_folder import UNFINISHED, write_durably
 
 MANIFEST = "manifest.json"
+PARTIAL_MANIFEST = f"{MANIFEST}.partial"
 LEDGER = "ledger.parquet"
 FINDINGS = "findings.parquet"
 PICTURES = "pictures.parquet"
@@ -219,8 +220,13 @@ class Manifest(_Part):
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest atomically, with its digest."""
+    write_durably(folder / MANIFEST, manifest_text(manifest))
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """The manifest as it is written, with its digest."""
     body = _text(manifest.model_dump(mode="json"))
-    write_durably(folder / MANIFEST, f"{body}{_DIGEST}{_sha256(body.encode())}{_END}")
+    return f"{body}{_DIGEST}{_sha256(body.encode())}{_END}"
 
 
 def _text(document: dict[str, Any]) -> str:

@@ -1,0 +1,145 @@
+"""Random damage to a folder of shards: is it always noticed, and is no wrong row handed out?
+
+``python -m tests.corruption --count 1000`` prints what came of it; the tests run some hundreds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from vqadata import OutputOptions, convert, open_shards, verify
+from vqadata.digests import bytes_digest
+from vqadata.errors import ShardError
+from vqadata.shards.read_options import ReadOptions
+from vqadata.sources.coco_vqa import CocoVqa
+
+PAGE = 4096
+KINDS = ("bit", "page", "truncation", "swap", "deletion", "foreign")
+SKIP = ReadOptions(on_damage="skip")
+
+
+class Outcome(NamedTuple):
+    kind: str
+    file: str
+    by_reader: bool
+    """Whether reading all rows failed."""
+    by_verify: bool
+    wrong: int
+    """Batches handed out that are not those of the undamaged folder."""
+
+
+def make(folder: Path) -> Path:
+    """A data set of some shards, with rows in quarantine so that the ledger is not empty."""
+    from tests.conftest import VqaFiles
+
+    files = VqaFiles(folder / "raw", questions=240, pictures=80)
+    for i in range(80):
+        with files.picture(i).open("ab") as file:
+            file.write(random.Random(i).randbytes(60_000))
+    files.questions[4]["question"] = 5
+    import vqadata.assembly
+
+    before, vqadata.assembly.BATCH_BYTES = vqadata.assembly.BATCH_BYTES, 300_000
+    convert(CocoVqa(**files.write()), folder / "good", OutputOptions(shard_mb=1))
+    vqadata.assembly.BATCH_BYTES = before
+    return folder / "good"
+
+
+def damage(folder: Path, kind: str, chance: random.Random) -> str:
+    """Damage one file of ``folder`` in one way; its name."""
+    names = sorted(path.name for path in folder.iterdir())
+    name = chance.choice(names)
+    path = folder / name
+    data = bytearray(path.read_bytes())
+    match kind:
+        case "bit":
+            place = chance.randrange(len(data))
+            data[place] ^= 1 << chance.randrange(8)
+            path.write_bytes(data)
+        case "page":
+            start = chance.randrange(-(-len(data) // PAGE)) * PAGE
+            size = len(data[start : start + PAGE])
+            data[start : start + PAGE] = bytes(size)
+            path.write_bytes(data)
+        case "truncation":
+            path.write_bytes(data[: chance.randrange(len(data))])
+        case "swap":
+            other = folder / chance.choice([each for each in names if each != name])
+            path.write_bytes(other.read_bytes())
+            other.write_bytes(data)
+        case "deletion":
+            path.unlink()
+        case "foreign":
+            start = chance.randrange(len(data))
+            data[start : start + 100] = chance.randbytes(len(data[start : start + 100]))
+            path.write_bytes(data)
+    return name
+
+
+def same(a: Path, b: Path) -> bool:
+    return a.read_bytes() == b.read_bytes()
+
+
+def digests(folder: Path, options: ReadOptions) -> Iterator[str]:
+    """A digest of what each batch holds, as it is handed out."""
+    for batch in open_shards(folder, options).batches():
+        yield bytes_digest(repr(batch.to_pylist()).encode())
+
+
+def try_out(good: Path, work: Path, kind: str, chance: random.Random, known: set[str]) -> Outcome:
+    """Damage a copy, and read it in every way."""
+    name = ""
+    while not name or (work.joinpath(name).exists() and same(good / name, work / name)):
+        # Zeros may be written over zeros; that is no damage.
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.copytree(good, work)
+        name = damage(work, kind, chance)
+    handed: list[str] = []
+    by_reader = by_verify = False
+    for options in (ReadOptions(), SKIP):
+        try:
+            handed += digests(work, options)
+        except ShardError:
+            by_reader = True
+    try:
+        by_verify = bool(verify(work).problems)
+    except ShardError:
+        by_verify = True
+    return Outcome(kind, name, by_reader, by_verify, len(set(handed) - known))
+
+
+def outcomes(folder: Path, count: int, seed: int) -> Iterator[Outcome]:
+    """Damage a folder in ``count`` ways, one at a time."""
+    good, chance = make(folder), random.Random(seed)
+    known = set(digests(good, ReadOptions()))
+    for number in range(count):
+        yield try_out(good, folder / "work", KINDS[number % len(KINDS)], chance, known)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    import logging
+
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory() as folder:
+        found = list(outcomes(Path(folder), given.count, given.seed))
+    for kind, number in sorted(Counter(outcome.kind for outcome in found).items()):
+        mine = [outcome for outcome in found if outcome.kind == kind]
+        noticed = sum(outcome.by_reader or outcome.by_verify for outcome in mine)
+        print(f"{kind:12} {number:5} damaged, {noticed:5} noticed, "
+              f"{sum(o.by_reader for o in mine):5} by reading rows alone, "
+              f"{sum(o.wrong for o in mine)} wrong batches handed out")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
