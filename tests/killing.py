@@ -1,8 +1,8 @@
 """Kills a conversion at many points, and looks at what it leaves behind.
 
-``python -m tests.killing --count 200`` prints what came of it; the tests try some. A point is a call
-or return of a function, in Python or in C, counted by a profiler; so points lie everywhere between
-the first and the last line that runs. Every other run overwrites a finished folder.
+``python -m tests.killing --count 200`` prints what came of it; the tests try some. A point is a
+call or return of a function, in Python or in C, counted by a profiler; so points lie everywhere
+between the first and the last line that runs. Every other run overwrites a finished folder.
 """
 
 from __future__ import annotations

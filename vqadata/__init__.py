@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vqadata.figures import stats
     from vqadata.loader.load_options import LoadOptions
     from vqadata.loader.loader import load
+    from vqadata.merging import merge, repack
     from vqadata.record import Record
     from vqadata.reporting import report
     from vqadata.shards.reader import open_shards
@@ -37,8 +38,10 @@ __all__ = [
     "explain",
     "export",
     "load",
+    "merge",
     "open_shards",
     "report",
+    "repack",
     "split",
     "stats",
     "verify",
@@ -55,8 +58,10 @@ _HOMES = {
     "explain": "vqadata.story",
     "export": "vqadata.exporting",
     "load": "vqadata.loader.loader",
+    "merge": "vqadata.merging",
     "open_shards": "vqadata.shards.reader",
     "report": "vqadata.reporting",
+    "repack": "vqadata.merging",
     "split": "vqadata.splitting",
     "stats": "vqadata.figures",
     "verify": "vqadata.shards.verify",

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vqadata.command_line import CONFIG, OUT, STRICT, run_program
+from vqadata.command_line import CONFIG, OUT, PLACE, STRICT, run_program
 from vqadata.convert_commands import convert
 from vqadata.export_commands import export
 from vqadata.flags import ModelCommand, build
 from vqadata.report_commands import report
+from vqadata.shard_commands import shards as shard_tools
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -180,9 +181,9 @@ def diff(
 
 
 @program.command()
-@FOLDER
+@click.argument("folder", type=PLACE)
 @click.option("--sha256", is_flag=True, help="Compare the sha256 of the shards, too.")
-def verify(folder: Path, sha256: bool) -> int:
+def verify(folder: Path | str, sha256: bool) -> int:
     """Prove a folder: every digest, and the place of every source row.
 
     The digests of batches (xxh3) notice every accident. If you fear deceit, add --sha256.
@@ -300,6 +301,9 @@ def suggest(file: Path, records: str | None) -> int:
 program.add_command(convert)
 program.add_command(export)
 program.add_command(report)
+program.add_command(shard_tools)
+shard_tools.add_command(verify)
+shard_tools.add_command(split)
 
 
 def main() -> None:

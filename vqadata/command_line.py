@@ -12,6 +12,15 @@ from vqadata.errors import EXIT_BAD_INPUT, VqaDataError
 
 EXIT_INTERRUPTED = 130
 
+
+def _place(text: str) -> Path | str:
+    """A folder, or a URL, which a path would spoil."""
+    return text if "://" in text else Path(text)
+
+
+PLACE = click.types.FuncParamType(_place)
+"""The type of an argument that names a folder of shards."""
+
 OUT = click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="Output folder."
 )

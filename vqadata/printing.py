@@ -12,6 +12,7 @@ from vqadata.findings import FindingCount
 from vqadata.ledger import LedgerEntry
 from vqadata.receipt import REMARKS, Receipt
 from vqadata.shards.manifest import FINDINGS, BalanceEntry, Manifest
+from vqadata.shards.contents import Info
 from vqadata.shards.verify import Verification
 from vqadata.story import Story
 from vqadata.words.priors import Priors
@@ -58,6 +59,27 @@ def findings(counts: list[FindingCount], out: Path) -> str:
     return "\n".join([*table(rows), f"each finding with its evidence: {out / FINDINGS}"])
 
 
+def shard_info(found: Info) -> str:
+    """What a folder of shards holds: a line each, and a line a shard."""
+    share = found.picture_bytes / found.bytes if found.bytes else 0
+    size = f"{found.bytes:,} in {counted(len(found.shards), 'shard')}, {share:.1%} pictures"
+    lines = [
+        f"folder     {found.where}",
+        f"format     {found.format_version}",
+        f"digest     {found.digest}",
+        f"questions  {found.questions:,} on {counted(found.pictures, 'picture')}",
+        f"bytes      {size}",
+        f"splits     {_counts(found.splits)}",
+        f"ledger     {_counts(found.ledger)}",
+        f"steps      {' → '.join(found.steps)}",
+    ]
+    rows: list[tuple[str, ...]] = [("shard", "bytes", "batches", "pictures", "questions")]
+    for shard in found.shards:
+        figures = (shard.bytes, shard.batches, shard.pictures, shard.questions)
+        rows.append((shard.file, *(f"{figure:,}" for figure in figures)))
+    return "\n".join([*lines, "", *table(rows)])
+
+
 def receipt(handed: Receipt, out: Path) -> str:
     """The account of an export: a line a split, what was left out, and what was changed."""
     rows: list[tuple[str, ...]] = [("split", "questions", "rows")]
@@ -80,7 +102,7 @@ def exit_status(manifest: Manifest, strict: bool) -> int:
     return EXIT_UNBALANCED if not manifest.adds_up or (strict and manifest.quarantined) else 0
 
 
-def verification(outcome: Verification, folder: Path) -> str:
+def verification(outcome: Verification, folder: Path | str) -> str:
     """What was proven, and what does not hold."""
     lines = [f"checked: {line}" for line in outcome.checked]
     lines += [f"PROBLEM: {line}" for line in outcome.problems]

@@ -8,12 +8,12 @@ in a :class:`~vqadata.spill.Spill`, so that memory does not depend on how many t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vqadata.record import record_fields
-from vqadata.shards.reader import Shards
+from vqadata.shards.reader import TEXT
 from vqadata.shards.schema import picture_bytes, rows_with
 from vqadata.shards.writer import BATCH_BYTES, BATCH_PICTURES
 from vqadata.spill import Spill
@@ -28,6 +28,15 @@ STAYS = -1
 
 SOURCE_SPLIT = "source_split"
 """Member of ``extra`` that holds the split as the source named it."""
+
+
+class Rows(Protocol):
+    """Picture rows that can be gone through several times: shards, or several of them."""
+
+    def split_batches(
+        self, columns: Sequence[str] | None = None
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """The record batches in order, each with its split."""
 
 
 class _Batch(NamedTuple):
@@ -51,16 +60,27 @@ class _Batch(NamedTuple):
         return self._replace(questions=questions, rows=self.rows[chosen], parts=self.parts[chosen])
 
 
-def reshard(
-    shards: Shards, part_of: Numbers, names: list[str], scratch: Path
-) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Give every question its new split.
+class Plan(NamedTuple):
+    """Where questions go."""
+
+    part_of: Numbers
+    """Number of the part of each question in reading order, or :data:`STAYS`; a split stays as a
+    whole."""
+    names: Sequence[str]
+    """Names of the parts, which become the splits."""
+    together: bool = True
+    """Whether rows of one part that show the same pictures may be met more than once."""
+    renamed: bool = True
+    """Whether questions that move get the part's name as their split, and keep the old one in
+    ``extra``."""
+
+
+def reshard(shards: Rows, plan: Plan, scratch: Path) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Give every question its part, and store pictures once in each.
 
     Args:
         shards: The data set.
-        part_of: Number of the part of each question in reading order, or :data:`STAYS`; a split
-            stays as a whole, and questions of the same pictures that move have the same part.
-        names: Names of the parts.
+        plan: Where its questions go.
         scratch: Folder for temporary files.
 
     Yields:
@@ -69,68 +89,72 @@ def reshard(
     Raises:
         ShardError: A shard is damaged.
     """
-    homes = _homes(shards, part_of)
+    homes, stops = _homes(shards, plan) if plan.together else ({}, [])
     full: dict[str, _Filling] = {}
     with Spill(_spilled_schema(), scratch) as guests:
         if homes:
-            _send_home(shards, part_of, homes, guests)
-        for number, batch in enumerate(_batches(shards, part_of)):
+            _send_home(shards, plan, homes, stops, guests)
+        for number, batch in enumerate(_batches(shards, plan)):
             whole = _with_guests(batch, homes, guests.read(number)) if homes else batch
-            for name, rows in _parted(whole, names):
+            for name, rows in _parted(whole, plan):
                 yield from full.setdefault(name, _Filling(name)).add(rows)
     for filling in full.values():
         yield from filling.flush()
 
 
-def _batches(shards: Shards, part_of: Numbers) -> Iterator[_Batch]:
+def _batches(shards: Rows, plan: Plan, columns: Sequence[str] | None = None) -> Iterator[_Batch]:
     """The batches; questions that move know their old split."""
     import pyarrow.compute as pc
 
     first_row = start = 0
-    for split, pictures in shards.split_batches():
+    for split, pictures in shards.split_batches(columns):
         nested = pictures.column("questions")
         questions = pc.list_flatten(nested)
-        parts = part_of[start : start + len(questions)]
-        if (parts != STAYS).any():
+        parts = plan.part_of[start : start + len(questions)]
+        if plan.renamed and (parts != STAYS).any():
             extra = with_source_split(questions.field("extra"), split)
-            questions = _replaced(questions, extra=extra)
+            questions = replaced(questions, extra=extra)
         rows = pc.list_parent_indices(nested).to_numpy() + first_row
         yield _Batch(split, pictures, first_row, questions, rows, parts)
         start += len(questions)
         first_row += len(nested)
 
 
-def _homes(shards: Shards, part_of: Numbers) -> dict[int, int]:
-    """The rows that move to the row of another split which shows the same pictures."""
-    if len(shards.manifest.splits) < 2:
-        return {}  # one split has one row for a set of pictures
+def _homes(shards: Rows, plan: Plan) -> tuple[dict[int, int], list[int]]:
+    """The rows that move to an earlier row of their part which shows the same pictures.
+
+    Beside them, the number of the row behind the last one of each batch.
+    """
     first: dict[tuple[str, ...], int] = {}
-    homes = {}
-    for batch in _batches(shards, part_of):
+    homes, stops = {}, []
+    for batch in _batches(shards, plan, TEXT):
+        stops.append(batch.first_row + batch.pictures.num_rows)
         if (batch.parts == STAYS).any():
             continue
+        part_of_row = dict(zip(batch.rows.tolist(), batch.parts.tolist(), strict=True))
         for row, facts in enumerate(batch.pictures.column("image_facts").to_pylist()):
-            digests = tuple(fact["digest"] for fact in facts)
+            digests = [fact["digest"] for fact in facts]
             number = batch.first_row + row
-            if digests and None not in digests and first.setdefault(digests, number) != number:
-                homes[number] = first[digests]
-    return homes
+            key = (str(part_of_row[number]), *digests)
+            if digests and None not in digests and first.setdefault(key, number) != number:
+                homes[number] = first[key]
+    return homes, stops
 
 
-def _send_home(shards: Shards, part_of: Numbers, homes: dict[int, int], guests: Spill) -> None:
+def _send_home(
+    shards: Rows, plan: Plan, homes: dict[int, int], stops: list[int], guests: Spill
+) -> None:
     """Put the questions of rows that move into the bucket of their new batch."""
     import numpy as np
     import pyarrow as pa
 
-    sizes = [batch.pictures for shard in shards.manifest.shards for batch in shard.batches]
-    stops = np.cumsum(sizes)
-    for batch in _batches(shards, part_of):
+    for batch in _batches(shards, plan, TEXT):
         moving = batch.only(np.flatnonzero(np.isin(batch.rows, list(homes))))
         to = np.array([homes[row] for row in moving.rows.tolist()], np.int64)
         fields = [*moving.questions.flatten(), pa.array(to), pa.array(moving.parts)]
         guests.add(
             pa.RecordBatch.from_arrays(fields, schema=_spilled_schema()),
-            np.searchsorted(stops, to, side="right"),
+            np.searchsorted(np.array(stops, np.int64), to, side="right"),
         )
 
 
@@ -150,7 +174,7 @@ def _with_guests(batch: _Batch, homes: dict[int, int], guests: pa.RecordBatch) -
     return both.only(np.argsort(both.rows, kind="stable"))
 
 
-def _parted(batch: _Batch, names: list[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
+def _parted(batch: _Batch, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The rows of each part, which become its split."""
     import numpy as np
     import pyarrow as pa
@@ -159,9 +183,10 @@ def _parted(batch: _Batch, names: list[str]) -> Iterator[tuple[str, pa.RecordBat
         chosen = batch.only(np.flatnonzero(batch.parts == part))
         questions, name = chosen.questions, batch.split
         if part != STAYS:
-            name = names[part]
-            split = pa.repeat(pa.scalar(name, pa.string()), len(questions))
-            questions = _replaced(questions, split=split)
+            name = plan.names[part]
+            if plan.renamed:
+                split = pa.repeat(pa.scalar(name, pa.string()), len(questions))
+                questions = replaced(questions, split=split)
         yield name, rows_with(batch.pictures, questions, chosen.rows - batch.first_row)
 
 
@@ -217,7 +242,7 @@ def _with_member(text: str, member: str) -> str:
     return member if rest == "}" else f"{member[:-1]},{rest}"
 
 
-def _replaced(questions: pa.StructArray, **columns: pa.Array) -> pa.StructArray:
+def replaced(questions: pa.StructArray, **columns: pa.Array) -> pa.StructArray:
     """Questions with another column."""
     import pyarrow as pa
 

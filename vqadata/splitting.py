@@ -21,7 +21,7 @@ from vqadata.errors import OptionError
 from vqadata.flags import build
 from vqadata.ledger import Ledger, read_ledger
 from vqadata.picture_groups import NO_GROUP, PictureGroups, picture_groups
-from vqadata.resharding import STAYS, reshard
+from vqadata.resharding import STAYS, Plan, reshard
 from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.manifest import LEDGER, Manifest
 from vqadata.shards.reader import Shards, open_shards
@@ -93,7 +93,8 @@ def split(
         ledger.resume(before.manifest.balance, entries)
         names = [part.name for part in how.part]
         with ShardWriter(folder, options.shard_mb << 20) as writer:
-            for name, batch in reshard(before, part_of, names, folder):
+            plan = Plan(part_of, names, together=len(before.manifest.splits) > 1)
+            for name, batch in reshard(before, plan, folder):
                 ledger.keep(batch.column("questions").flatten().field("origin"))
                 writer.write(name, batch)
             written = writer.close()
