@@ -23,6 +23,9 @@ from vqadata import OutputOptions, convert, open_shards, verify
 from vqadata.errors import ShardError
 from vqadata.sources.coco_vqa import CocoVqa
 
+LAST = 1200
+"""Events at the end, in which a folder becomes whole."""
+
 UNFINISHED, OLD, NEW, BROKEN = "no data set", "old data set, whole", "new data set, whole", "BROKEN"
 
 
@@ -119,9 +122,10 @@ def outcomes(folder: Path, count: int, seed: int) -> Iterator[str]:
     killing, chance = Killing(folder), random.Random(seed)
     events = killing.events()
     for number in range(count):
-        # The last hundredths are where folders are moved and the manifest is written.
-        begin = 0.0 if number % 4 else 0.97
-        event = int(events * (begin + (1 - begin) * (number + chance.random()) / count))
+        event = int(events * (number + chance.random()) / count)
+        if number % 4 < 2:
+            # The last events are those that move files out and write the manifest.
+            event = events - chance.randrange(LAST)
         yield killing.kill(max(event, 1), overwrite=bool(number % 2))
 
 

@@ -11,8 +11,8 @@ from vqadata.figures import Spread, Stats
 from vqadata.findings import FindingCount
 from vqadata.ledger import LedgerEntry
 from vqadata.receipt import REMARKS, Receipt
-from vqadata.shards.manifest import FINDINGS, BalanceEntry, Manifest
 from vqadata.shards.contents import Info
+from vqadata.shards.manifest import FINDINGS, BalanceEntry, Manifest
 from vqadata.shards.verify import Verification
 from vqadata.story import Story
 from vqadata.words.priors import Priors
