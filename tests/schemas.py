@@ -12,7 +12,7 @@ from vqadata.receipt import Receipt, Remark
 from vqadata.record import Record
 from vqadata.reports.summary import Reported
 from vqadata.shards.manifest import Manifest
-from vqatrain.config import EvalConfig, MergeConfig, TrainConfig
+from vqatrain.config import DpoConfig, EvalConfig, MergeConfig, TrainConfig
 from vqatrain.contract import Contract
 from vqatrain.merging import Merge
 from vqatrain.proof import LabelProof
@@ -28,6 +28,7 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "export-receipt": Receipt,
     "export-remark": Remark,
     "train-config": TrainConfig,
+    "dpo-config": DpoConfig,
     "eval-config": EvalConfig,
     "merge-config": MergeConfig,
     "scores": Scores,

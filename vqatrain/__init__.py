@@ -12,18 +12,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqatrain.config import EvalConfig, MergeConfig, TrainConfig
+    from vqatrain.config import DpoConfig, EvalConfig, MergeConfig, TrainConfig
     from vqatrain.evaluation import evaluate
     from vqatrain.infer import load
     from vqatrain.merging import merge
+    from vqatrain.preferences import dpo
     from vqatrain.sft import run
 
-__all__ = ["EvalConfig", "MergeConfig", "TrainConfig", "evaluate", "load", "merge", "run"]
+__all__ = [
+    "DpoConfig", "EvalConfig", "MergeConfig", "TrainConfig",
+    "dpo", "evaluate", "load", "merge", "run",
+]  # fmt: skip
 
 _HOMES = {
+    "DpoConfig": "vqatrain.config",
     "EvalConfig": "vqatrain.config",
     "MergeConfig": "vqatrain.config",
     "TrainConfig": "vqatrain.config",
+    "dpo": "vqatrain.preferences",
     "evaluate": "vqatrain.evaluation",
     "load": "vqatrain.infer",
     "merge": "vqatrain.merging",

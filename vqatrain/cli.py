@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,25 +32,18 @@ def program() -> None:
     """  # noqa: D301 - \b is click's mark for text that must not be wrapped
 
 
-def _train_models() -> Sequence[tuple[str, type[BaseModel]]]:
-    from vqatrain.config import TrainConfig
+def _options(name: str) -> Callable[[], Sequence[tuple[str, type[BaseModel]]]]:
+    """What gives the model of a command's options, without importing it before it is asked for."""
 
-    return [("", TrainConfig)]
+    def models() -> Sequence[tuple[str, type[BaseModel]]]:
+        from vqatrain import config
 
+        return [("", getattr(config, name))]
 
-def _eval_models() -> Sequence[tuple[str, type[BaseModel]]]:
-    from vqatrain.config import EvalConfig
-
-    return [("", EvalConfig)]
-
-
-def _merge_models() -> Sequence[tuple[str, type[BaseModel]]]:
-    from vqatrain.config import MergeConfig
-
-    return [("", MergeConfig)]
+    return models
 
 
-@program.command(cls=ModelCommand, models=_train_models)
+@program.command(cls=ModelCommand, models=_options("TrainConfig"))
 @CONFIG
 def run(config: Path | None, **given: Any) -> None:
     """Train a model on the shards in SHARDS.
@@ -69,7 +62,25 @@ def run(config: Path | None, **given: Any) -> None:
     click.echo(f"{train(options)}: finished")
 
 
-@program.command(name="eval", cls=ModelCommand, models=_eval_models)
+@program.command(cls=ModelCommand, models=_options("DpoConfig"))
+@CONFIG
+def dpo(config: Path | None, **given: Any) -> None:
+    """Train a model to prefer the answers of SHARDS to the rejected ones.
+
+    \b
+    Example:
+      vqatrain dpo preferences --model runs/first-merged --beta 0.1 -o runs/preferred
+    """  # noqa: D301
+    from vqatrain.config import DpoConfig
+
+    options = build(DpoConfig, given, config)
+    _say_progress()
+    from vqatrain.preferences import dpo as prefer
+
+    click.echo(f"{prefer(options)}: finished")
+
+
+@program.command(name="eval", cls=ModelCommand, models=_options("EvalConfig"))
 @CONFIG
 def evaluate(config: Path | None, **given: Any) -> None:
     """Answer the questions in SHARDS with a model, and score the answers.
@@ -90,13 +101,7 @@ def evaluate(config: Path | None, **given: Any) -> None:
     click.echo(f"predictions and scores: {options.out}")
 
 
-def _infer_models() -> Sequence[tuple[str, type[BaseModel]]]:
-    from vqatrain.config import InferConfig
-
-    return [("", InferConfig)]
-
-
-@program.command(cls=ModelCommand, models=_infer_models)
+@program.command(cls=ModelCommand, models=_options("InferConfig"))
 @CONFIG
 def infer(config: Path | None, **given: Any) -> int:
     """Ask a model about a picture, a folder of pictures, or the lines of a file.
@@ -115,13 +120,7 @@ def infer(config: Path | None, **given: Any) -> int:
     return infer_to(build(InferConfig, given, config), click.echo)
 
 
-def _score_models() -> Sequence[tuple[str, type[BaseModel]]]:
-    from vqatrain.config import ScoreConfig
-
-    return [("", ScoreConfig)]
-
-
-@program.command(cls=ModelCommand, models=_score_models)
+@program.command(cls=ModelCommand, models=_options("ScoreConfig"))
 @click.option("--explain", is_flag=True, help="Say where the metrics disagree, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @CONFIG
@@ -164,7 +163,7 @@ def metrics(table: bool) -> None:
     click.echo(difference_table(all_metrics()) if table else printing.metrics())
 
 
-@program.command(cls=ModelCommand, models=_merge_models)
+@program.command(cls=ModelCommand, models=_options("MergeConfig"))
 @CONFIG
 def merge(config: Path | None, **given: Any) -> None:
     """Merge the adapter of RUN into its base, which is never quantised, and say what differs.

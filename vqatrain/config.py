@@ -117,6 +117,21 @@ class TrainConfig(DataOptions, PictureOptions):
     )
 
 
+class DpoConfig(TrainConfig):
+    """Options of ``vqatrain dpo``: those of ``run``, and how answers are preferred."""
+
+    learning_rate: float = Field(1e-5, gt=0, description="Peak learning rate.")
+    beta: float = Field(
+        0.1, gt=0, description="How strongly the model is held to what it was; larger is stronger."
+    )
+    loss: Literal["sigmoid", "hinge", "ipo", "robust", "apo_zero", "apo_down"] = Field(
+        "sigmoid", description="Loss over a pair, in the words of TRL; sigmoid is that of DPO."
+    )
+    asked_rows: int = Field(
+        64, ge=1, description="Rows that are answered before and after, to see whether it commits."
+    )
+
+
 class MetricOptions(DataOptions):
     """How answers are scored."""
 

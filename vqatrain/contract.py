@@ -127,20 +127,21 @@ def compare(trained: Contract | None, now: Contract, folder: Path) -> None:
     Raises:
         VqaDataError: They differ; every difference is named.
     """
-    if trained is None:
-        return
-    found, expected = dict(_flat(now)), dict(_flat(trained))
-    changed = [key for key in sorted(found.keys() | expected.keys())
-               if found.get(key) != expected.get(key)]  # fmt: skip
-    if changed:
-        said = "; ".join(
-            f"{key} is {_shown(found.get(key))}, trained with {_shown(expected.get(key))}"
-            for key in changed
-        )
+    if trained is not None and (said := differences(trained, now)):
         raise VqaDataError(
             str(folder / FILE), said, "the preprocessing of training",
             "Leave --max-pixels and --max-tiles away, and use the processor of the run.",
         )  # fmt: skip
+
+
+def differences(trained: Contract, now: Contract) -> str:
+    """What differs, by name; empty if nothing does."""
+    found, expected = dict(_flat(now)), dict(_flat(trained))
+    return "; ".join(
+        f"{key} is {_shown(found.get(key))}, trained with {_shown(expected.get(key))}"
+        for key in sorted(found.keys() | expected.keys())
+        if found.get(key) != expected.get(key)
+    )
 
 
 def _flat(contract: Contract) -> Iterator[tuple[str, Any]]:

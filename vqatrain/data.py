@@ -35,6 +35,8 @@ class Example(NamedTuple):
     """RGB, by the one normalisation policy of :mod:`vqadata.images.decode`."""
     question: str
     answer: str | None
+    rejected: str | None = None
+    """A worse answer, for preference training."""
 
 
 def open_picture(source: Path | str | bytes | Image) -> Image:
@@ -105,7 +107,8 @@ class Questions:
                 pictures.append(to_rgb(data))
             except VqaDataError as error:
                 raise VqaDataError(where, error.found, error.expected, error.remedy) from None
-        return Example(identity, pictures, record["text"], record["answer"])
+        rejected = record["rejected"][0] if record["rejected"] else None
+        return Example(identity, pictures, record["text"], record["answer"], rejected)
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The chosen rows as dictionaries, without pictures."""
@@ -115,6 +118,30 @@ class Questions:
         """All questions and answers: what a tokenizer is learnt from."""
         yield from self.table.get_column("text")
         yield from self.table.get_column("answer").drop_nulls()
+
+
+def keep_pairs(questions: Questions) -> int:
+    """Keep the rows whose first rejected answer is another than their answer.
+
+    Returns:
+        Number of rows that are no pair, and are left out.
+
+    Raises:
+        VqaDataError: There is no pair.
+    """
+    import polars as pl
+
+    before = len(questions)
+    first = pl.col("rejected").list.first()
+    table = questions.table.filter(first.is_not_null() & (first != pl.col("answer")))
+    if table.is_empty():
+        raise VqaDataError(
+            str(questions.shards.folder), f"{before} rows, none with a rejected answer",
+            "rows with an answer and a rejected one",
+            "Convert preferences (chosen and rejected), or leave --where away.",
+        )  # fmt: skip
+    questions.table = table
+    return before - len(table)
 
 
 def trainable(questions: Questions) -> None:

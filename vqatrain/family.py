@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from vqadata.discover import find, names
 from vqadata.errors import OptionError
-from vqatrain import families
+from vqatrain import families, tiny
 from vqatrain.tokenizer import learn_tokenizer
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ class Family(ABC):
         tokenizer = learn_tokenizer(corpus, self.special_tokens, **self.token_roles)
         processor = self.tiny_processor(tokenizer)
         model = AutoModelForImageTextToText.from_config(self.tiny_config(tokenizer))
+        tiny.wake(model)
         roles = {f"{role}_id" for role in self.token_roles} & set(vars(GenerationConfig()))
         ids = {role: getattr(tokenizer, role) for role in sorted(roles)}
         model.generation_config = GenerationConfig(**ids)

@@ -13,7 +13,7 @@ from vqadata.errors import OptionError
 from vqatrain import contract
 from vqatrain import model as models
 from vqatrain.batch import Batcher, placed
-from vqatrain.config import MergeConfig, TrainConfig
+from vqatrain.config import MergeConfig
 from vqatrain.data import Example
 from vqatrain.family import Loaded, Part
 
@@ -92,10 +92,8 @@ def merge(config: MergeConfig) -> Merge:
 
 def _quantised_parts(run: Path) -> list[Part]:
     """Parts that were quantised in a run; none if this is no run."""
-    if not (run / models.RUN_FILE).is_file():
-        return []
-    config = TrainConfig.model_validate(json.loads((run / "config.json").read_text()))
-    return config.quantise if config.tuning == "qlora" else []
+    record = run / models.RUN_FILE
+    return json.loads(record.read_text())["quantised"] if record.is_file() else []
 
 
 def _probabilities(loaded: Loaded) -> Any:

@@ -156,6 +156,21 @@ def find_trained(name: str, adapter: Path | None) -> Trained:
     return Trained(base, adapter or run / ADAPTER_FOLDER)
 
 
+def base_of(name: str) -> str:
+    """What to train further: the model itself, or what a full run made.
+
+    Raises:
+        OptionError: It is a run with an adapter, or one that did not finish.
+    """
+    found = find_trained(name, None)
+    if found.adapter is not None:
+        raise OptionError(
+            "--model", f"{name}: a run with an adapter", "a model",
+            f"Merge it first: vqatrain merge {name} -o {name}-merged",
+        )  # fmt: skip
+    return found.base
+
+
 def load_trained(trained: Trained, dtype: torch.dtype, quantised: Sequence[Part] = ()) -> Loaded:
     """Load a model, and put its adapter on; the processor is the one that lies by the adapter.
 

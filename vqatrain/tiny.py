@@ -65,3 +65,12 @@ def roles(tokenizer: Any) -> dict[str, int | None]:
 def ids(tokenizer: Any, **tokens: str) -> dict[str, int]:
     """Configuration entries that name tokens: ``ids(t, image_token_id="<image>")``."""
     return {name: tokenizer.convert_tokens_to_ids(token) for name, token in tokens.items()}
+
+
+def wake(model: Any) -> None:
+    """Fill matrices that begin at zero, as Gemma 3's projector: behind them no picture is seen."""
+    import torch
+
+    for weight in model.parameters():
+        if weight.ndim > 1 and not weight.any():
+            torch.nn.init.normal_(weight, std=INITIAL_RANGE)

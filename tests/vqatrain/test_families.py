@@ -213,6 +213,14 @@ def test_names_hold_for_every_model_type(model_type: str) -> None:
     assert left <= {"gate"}  # the router of experts
 
 
+def test_a_tiny_model_sees_the_picture(loaded: Loaded, examples: list[Example]) -> None:
+    model, other = loaded.model.eval(), examples[2].pictures
+    batches = [Batcher(loaded)([e]) for e in (examples[0], examples[0]._replace(pictures=other))]
+    with torch.inference_mode():
+        logits = [model(**batch).logits[0, 0] for batch in batches]
+    assert (logits[0] - logits[1]).abs().max() > 0.05
+
+
 def test_saved_model_is_the_same_model(
     loaded: Loaded, examples: list[Example], tmp_path: Path
 ) -> None:

@@ -122,3 +122,18 @@ def test_model_without_adapter_is_not_merged(shards: Path, tmp_path: Path) -> No
     with pytest.raises(OptionError, match="has none"):
         merge(MergeConfig(model=str(out), out=tmp_path / "merged"))
     assert not (tmp_path / "merged").exists()
+
+
+def test_a_run_is_trained_further(
+    shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = run(config(shards, tmp_path / "a", tuning="full", model="tiny:internvl"))
+    second = run(config(shards, tmp_path / "b", tuning="lora", model=str(first)))
+    assert json.loads((second / "run.json").read_text())["base_model"] == str(first / "model")
+    assert len(answers(shards, second, tmp_path / "e")) == 16
+    assert caplog.messages == []
+    run(config(shards, tmp_path / "c", tuning="full", model=str(first), max_tiles=2))
+    assert "other preprocessing" in caplog.text
+    assert "pictures.max_patches is 2, trained with 1" in caplog.text
+    with pytest.raises(OptionError, match=r"b: a run with an adapter; .* vqatrain merge"):
+        run(config(shards, tmp_path / "d", model=str(second)))

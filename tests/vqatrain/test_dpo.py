@@ -1,0 +1,148 @@
+"""Preference training: pairs with pictures, every family, and how the model answers afterwards."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import encoded
+from tests.vqatrain.conftest import COLOURS
+from tests.vqatrain.test_training import answers, losses
+from vqadata import convert
+from vqadata.errors import OptionError, VqaDataError
+from vqadata.sources.messages import Messages
+from vqatrain import DpoConfig, MergeConfig, dpo, habit, merge
+from vqatrain import model as models
+from vqatrain.batch import Batcher
+from vqatrain.config import DataOptions
+from vqatrain.data import Questions, keep_pairs
+from vqatrain.family import family_names
+from vqatrain.habit import Habit
+from vqatrain.preferences import PairBatcher
+
+
+def conversation(number: int) -> dict[str, Any]:
+    """A question about a picture with a right and, but for every fifth, a wrong answer."""
+    colour, other = COLOURS[number % 4], COLOURS[(number + 1) % 4]
+    asked = {"role": "user", "content": f"<image>What colour is part {number}?"}
+    said = {"role": "assistant", "content": colour}
+    worse = {} if number % 5 == 4 else {"rejected_response": other}
+    return {"messages": [asked, said], "images": [f"{number % 4}.png"], **worse}
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 questions, 16 of them with a rejected answer."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for number, colour in enumerate(COLOURS):
+        (folder / f"{number}.png").write_bytes(encoded(colour, (64, 64 - number)))
+    lines = "".join(json.dumps(conversation(number)) + "\n" for number in range(20))
+    (folder / "pairs.jsonl").write_text(lines)
+    convert(Messages(data=[folder / "pairs.jsonl"], split="test"), folder / "shards")
+    return folder / "shards"
+
+
+def config(pairs: Path, out: Path, **options: Any) -> DpoConfig:
+    given = {
+        "model": "tiny:smolvlm", "batch_size": 8, "max_steps": 6, "warmup_steps": 1, "threads": 1,
+        "logging_steps": 1, "report_to": "none", "learning_rate": 5e-3, "asked_rows": 4,
+    }  # fmt: skip
+    return DpoConfig(**({"shards": pairs, "out": out} | given | options))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", family_names())
+def test_it_learns_to_prefer(family: str, pairs: Path, tmp_path: Path) -> None:
+    out = dpo(config(pairs, tmp_path / "run", model=f"tiny:{family}"))
+    course = losses(out)
+    assert course[0] == pytest.approx(0.6931, abs=1e-3)
+    assert course[-1] < 0.5
+    record = json.loads((out / "run.json").read_text())
+    assert record["rows_without_pair"] == 4
+    assert record["answers"]["before"]["rows"] == record["answers"]["after"]["rows"] == 4
+    assert not (out / "adapter" / "ref").exists()
+    given = answers(pairs, out, tmp_path / "answers")
+    assert merge(MergeConfig(model=str(out), out=tmp_path / "merged")).difference < 1e-4
+    assert answers(pairs, tmp_path / "merged", tmp_path / "again") == given
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tuning", ["full", "qlora"])
+def test_every_tuning_learns_to_prefer(tuning: str, pairs: Path, tmp_path: Path) -> None:
+    rate = {"full": 5e-4, "qlora": 5e-3}[tuning]
+    options = {"tuning": tuning, "learning_rate": rate, "model": "tiny:qwen2_5_vl"}
+    course = losses(dpo(config(pairs, tmp_path / "run", **options)))
+    assert course[0] == pytest.approx(0.6931, abs=1e-3)
+    assert course[-1] < 0.6
+
+
+def test_pairs_are_the_rows_with_a_worse_answer(pairs: Path) -> None:
+    questions = Questions(DataOptions(shards=pairs))
+    assert keep_pairs(questions) == 4
+    examples = [questions.example(row) for row in range(len(questions))]
+    assert len(examples) == 16
+    assert all(e.rejected in COLOURS and e.rejected != e.answer for e in examples)
+
+
+def test_data_without_pairs_is_refused(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(VqaDataError, match="32 rows, none with a rejected answer"):
+        dpo(config(shards, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("family", family_names())
+def test_a_pair_differs_in_the_answer_alone(family: str, pairs: Path) -> None:
+    questions = Questions(DataOptions(shards=pairs))
+    keep_pairs(questions)
+    examples = [questions.example(row) for row in (0, 5)]
+    loaded = models.load(f"tiny:{family}", torch.float32, questions.texts())
+    batch = PairBatcher(Batcher(loaded))(examples)
+    ids, mask = batch["input_ids"], batch["completion_mask"].bool()
+    assert len(ids) == 4
+    said = [loaded.processor.tokenizer.decode(row[on]) for row, on in zip(ids, mask, strict=True)]
+    end = loaded.processor.tokenizer.eos_token
+    expected = [e.answer for e in examples] + [e.rejected for e in examples]
+    assert said == [f"{answer}{end}" for answer in expected]
+    assert torch.equal(ids[:2][~mask[:2] & ~mask[2:]], ids[2:][~mask[:2] & ~mask[2:]])
+    half = batch["pixel_values"].shape[0] // 2
+    assert torch.equal(batch["pixel_values"][:half], batch["pixel_values"][half:])
+
+
+@pytest.mark.parametrize(
+    ("answer", "answered"),
+    [
+        ("two dogs", 1), ("no", 1), ("I know it: red", 1), ("sorry sight", 1), ("", 0),
+        ("I'm sorry, I can't tell.", 0), ("Unanswerable", 0), ("It cannot be determined.", 0),
+        ("I don't know", 0), ("As an AI, I see nothing", 0),
+    ],
+)  # fmt: skip
+def test_refusals_are_told_from_answers(answer: str, answered: int) -> None:
+    assert habit.count([answer]).answered == answered
+
+
+@pytest.mark.parametrize(
+    ("after", "level"),
+    [
+        (Habit(rows=10, answered=1.0, refused=0.0, mean_words=2.0), "INFO"),
+        (Habit(rows=10, answered=0.7, refused=0.3, mean_words=2.0), "WARNING"),
+        (Habit(rows=10, answered=1.0, refused=0.0, mean_words=9.0), "WARNING"),
+    ],
+)
+def test_a_model_that_stops_committing_is_warned_of(
+    after: Habit, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "vqatrain")
+    habit.warn(Habit(rows=10, answered=0.9, refused=0.1, mean_words=2.0), after)
+    assert [record.levelname for record in caplog.records] == [level]
+
+
+def test_unknown_loss_is_refused(pairs: Path) -> None:
+    from vqadata.flags import build
+
+    with pytest.raises(OptionError, match="--loss"):
+        build(DpoConfig, {"shards": pairs, "model": "x", "loss": "none"})

@@ -1,0 +1,144 @@
+"""What supervised fine-tuning and preference training have in common."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from vqatrain import contract, proof, quantise, tuning
+from vqatrain import model as models
+from vqatrain.batch import Batcher
+from vqatrain.config import TrainConfig
+from vqatrain.data import Questions, Schedule
+from vqatrain.family import Loaded, Part
+from vqatrain.run_folder import CHECKPOINTS
+
+log = logging.getLogger(__name__)
+
+PROVED_EXAMPLES = 16
+"""Examples of the label proof."""
+
+
+def load(config: TrainConfig, corpus: Iterable[str]) -> tuple[Loaded, contract.Contract]:
+    """Load the model that is to be trained, by the seed, and settle its preprocessing.
+
+    Raises:
+        OptionError: There is no such model, or an option does not fit it.
+    """
+    import torch
+    from transformers import set_seed
+
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    set_seed(config.seed)
+    base, dtype = models.base_of(config.model), models.choose_dtype(config.precision)
+    loaded = models.load(base, dtype, corpus, _quantised(config))
+    before = contract.read(Path(base))
+    agreed = contract.settle(loaded, config, config.prompt_suffix, before)
+    if before is not None and (changes := contract.differences(before, agreed)):
+        log.warning("other preprocessing than the model was trained with: %s", changes)
+    return loaded, agreed
+
+
+def _quantised(config: TrainConfig) -> list[Part]:
+    return config.quantise if config.tuning == "qlora" else []
+
+
+def steps_of(config: TrainConfig, rows: int) -> int:
+    """Optimiser steps of the run."""
+    return config.max_steps or max(1, math.ceil(rows * config.epochs / _examples_a_step(config)))
+
+
+def examples_of(config: TrainConfig, steps: int) -> int:
+    """Examples that so many steps take, over all processes."""
+    return steps * _examples_a_step(config)
+
+
+def _examples_a_step(config: TrainConfig) -> int:
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    return config.batch_size * config.gradient_accumulation * processes
+
+
+def prove_labels(loaded: Loaded, batcher: Batcher, schedule: Schedule) -> proof.LabelProof:
+    """Look at the labels of the first examples, and say what they are.
+
+    Raises:
+        VqaDataError: A picture carries a label.
+    """
+    examples = [schedule[place] for place in range(min(PROVED_EXAMPLES, len(schedule)))]
+    picture_token: int = loaded.model.config.image_token_id
+    found = proof.prove(batcher, examples, picture_token)
+    log.info("%s", proof.say(found))
+    return found
+
+
+def arguments(config: TrainConfig, steps: int, folder: Path) -> dict[str, Any]:
+    """Arguments of the Trainer of transformers, and of those derived from it."""
+    import torch
+
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
+    return {
+        "output_dir": str(folder / CHECKPOINTS),
+        "per_device_train_batch_size": config.batch_size,
+        "gradient_accumulation_steps": config.gradient_accumulation,
+        "max_steps": steps,
+        "train_sampling_strategy": "sequential",
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": config.schedule,
+        "warmup_steps": config.warmup_steps,
+        "weight_decay": config.weight_decay,
+        "adam_beta2": config.adam_beta2,
+        "max_grad_norm": config.max_grad_norm,
+        "seed": config.seed,
+        "bf16": models.choose_dtype(config.precision) is torch.bfloat16,
+        "use_cpu": not torch.cuda.is_available(),
+        "activation_checkpointing": config.gradient_checkpointing,
+        "dataloader_num_workers": config.workers,
+        "logging_steps": config.logging_steps,
+        "logging_first_step": True,
+        "save_strategy": "steps" if config.save_steps else "no",
+        "save_steps": config.save_steps or 1,
+        "report_to": config.report_to,
+        "remove_unused_columns": False,
+        "disable_tqdm": True,
+    }
+
+
+def train(trainer: Any, config: TrainConfig, folder: Path) -> float:
+    """Train, with our progress instead of that of the library.
+
+    Returns:
+        The mean loss.
+    """
+    from transformers import PrinterCallback
+
+    from vqatrain.progress import Progress
+
+    trainer.pop_callback(PrinterCallback)
+    trainer.add_callback(Progress(folder / "log.jsonl"))
+    done = trainer.train(resume_from_checkpoint=str(config.resume) if config.resume else None)
+    return float(done.training_loss)
+
+
+def facts(
+    config: TrainConfig, questions: Questions, schedule: Schedule, steps: int, trainer: Any
+) -> dict[str, Any]:
+    """What was trained on and what was trained, for ``run.json``."""
+    return {
+        "base_model": models.base_of(config.model),
+        "data": {
+            "digest": questions.shards.digest,
+            "rows_in_shards": questions.total,
+            "rows_chosen": len(questions),
+            "examples_seen": len(schedule),
+        },
+        "steps": steps,
+        "parameters": tuning.count_parameters(trainer.model),
+        "quantised": _quantised(config),
+        "quantised_layers": quantise.quantised_layers(trainer.model),
+        "device": str(trainer.args.device),
+    }
