@@ -38,6 +38,7 @@ FLOORS = [
     {"assembly"},
     {"conversion"},
     {"cleaning", "splitting", "merging", "exporting"},
+    {"repairing"},
     {"reports.*"},
     {"reporting"},
     {"printing", "versions.*"},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vqadata.loader.loader import load
     from vqadata.merging import merge, repack
     from vqadata.record import Record
+    from vqadata.repairing import repair
     from vqadata.reporting import report
     from vqadata.shards.reader import open_shards
     from vqadata.shards.verify import verify
@@ -41,6 +42,7 @@ __all__ = [
     "merge",
     "open_shards",
     "repack",
+    "repair",
     "report",
     "split",
     "stats",
@@ -62,6 +64,7 @@ _HOMES = {
     "open_shards": "vqadata.shards.reader",
     "report": "vqadata.reporting",
     "repack": "vqadata.merging",
+    "repair": "vqadata.repairing",
     "split": "vqadata.splitting",
     "stats": "vqadata.figures",
     "verify": "vqadata.shards.verify",

@@ -201,6 +201,34 @@ def verify(folder: Path | str, sha256: bool) -> int:
 
 
 @program.command()
+@FOLDER
+@click.option(
+    "--from",
+    "places",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="A copy of the folder, what its last step read, or the files that it was converted from; "
+    "repeatable.",
+)
+def repair(folder: Path, places: tuple[Path, ...]) -> None:
+    """Rebuild damaged or missing files of a folder, byte for byte.
+
+    They are taken from a copy, or the last step is done again; nothing takes their place but what
+    has the digest of the manifest.
+
+    \b
+    Example:
+      vqadata repair clean --from shards
+      vqadata repair shards --from VQA
+    """  # noqa: D301
+    from vqadata import printing
+    from vqadata.repairing import repair as repair_data
+
+    click.echo(printing.repaired(repair_data(folder, places), folder))
+
+
+@program.command()
 @click.argument("question_id")
 @FOLDER
 @AS_JSON

@@ -50,7 +50,7 @@ def staged_folder(folder: Path, overwrite: bool, kind: FolderKind) -> Iterator[P
     """
     existed = folder.exists()
     staging = folder / UNFINISHED
-    with _writing(folder):
+    with writing(folder):
         _check_free(folder, overwrite, kind)
         if staging.exists():
             log.warning("%s: found an unfinished run; removing it and starting clean", folder)
@@ -71,8 +71,12 @@ def staged_folder(folder: Path, overwrite: bool, kind: FolderKind) -> Iterator[P
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Say it in one line where ``folder`` cannot be written."""
+def writing(folder: Path) -> Iterator[None]:
+    """Say it in one line where ``folder`` cannot be written.
+
+    Raises:
+        VqaDataError: The disk is full, or may not be written.
+    """
     try:
         yield
     except OSError as error:

@@ -11,6 +11,7 @@ from vqadata.figures import Spread, Stats
 from vqadata.findings import FindingCount
 from vqadata.ledger import LedgerEntry
 from vqadata.receipt import REMARKS, Receipt
+from vqadata.repairing import Repaired
 from vqadata.shards.contents import Info
 from vqadata.shards.manifest import FINDINGS, BalanceEntry, Manifest
 from vqadata.shards.verify import Verification
@@ -108,6 +109,15 @@ def verification(outcome: Verification, folder: Path | str) -> str:
     lines += [f"PROBLEM: {line}" for line in outcome.problems]
     verdict = counted(len(outcome.problems), "problem") if outcome.problems else "verified"
     return "\n".join([*lines, f"{folder}: {verdict}, manifest digest {outcome.digest}"])
+
+
+def repaired(outcome: Repaired, folder: Path) -> str:
+    """What was rebuilt, a line a file."""
+    lines = [f"{file}: taken from a copy" for file in outcome.copied]
+    lines += [f"{file}: rebuilt" for file in outcome.rebuilt]
+    count = len(lines)
+    done = f"{counted(count, 'file')} repaired, each byte for byte" if count else "not damaged"
+    return "\n".join([*lines, f"{folder}: {done}"])
 
 
 def story(told: Story) -> str:

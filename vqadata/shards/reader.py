@@ -222,6 +222,10 @@ class Shards:
         """Whether ``path`` is where these shards lie."""
         return not is_url(self.where) and path.resolve() == self.folder.resolve()
 
+    def path(self, name: str) -> str:
+        """The name of one of its files for people: a path, or a URL."""
+        return self._store.path(name)
+
     def faults(self, sha256: bool = False) -> Iterator[Fault]:
         """Compare each byte of each shard with the manifest, at the speed of the disk.
 
