@@ -1,0 +1,244 @@
+"""Lays one picture over another: the crop, scale, gain and offset that make them most alike.
+
+The second picture is explained by the first one, ``second(x) = gain * first(x * scale + shift) +
+offset``, with a scale and a shift for each axis. The six numbers are found by least squares from
+coarse to fine (Lucas and Kanade 1981; Baker and Matthews 2004), with weights that let go of what
+does not fit (Tukey's biweight), so that text laid over a picture does not pull it away. A crop of
+either picture, or of both, is the same model with another scale. Many pairs are fitted at once.
+
+A curve of the third degree on top of gain and offset follows gamma, and colours cut off at white.
+Cutting off cannot be undone, so in the end the darker picture explains the brighter one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from vqadata.images.perceptual import Pixels
+
+COARSE, FINE = ((4, 6), (2, 3)), ((1, 2),)
+"""Pixels that are averaged, and steps at that level."""
+
+LOWEST, HIGHEST = (0.7, -0.3, 0.7, -0.3, 0.3, -255.0), (1.3, 0.3, 1.3, 0.3, 3.0, 255.0)
+"""Bounds of the six numbers: pictures that need more are no near-duplicates."""
+
+RIDGE = (20, 20, 20, 20, 20, 1e-3)
+"""Holds the six numbers where they are in flat pictures, which say nothing of them."""
+
+BENDS = 2
+"""Steps in which the curve is found."""
+
+STIFFNESS = 5.0
+"""What holds the curve back where few pixels have a level, as a number of pixels."""
+
+NEVER_CUT, LOST = 180.0, 25.0
+"""From this grey level on, a brightened picture may be darker by up to that many levels at white:
+a pixel of a thumbnail averages many, and those cut off at white are not seen in it."""
+
+
+class Fit(NamedTuple):
+    """How pairs of pictures lie over each other; one row a pair."""
+
+    numbers: Pixels
+    """float32, shape (pairs, 6): scale and shift across, scale and shift down (1 and 0 where they
+    lie straight; shifts in halves of the first picture), gain, offset (grey levels)."""
+    turned: Pixels
+    """bool, shape (pairs,): whether the second picture is the darker one and explains the first."""
+    curve: Pixels
+    """float32, shape (pairs, 4): what is added to the grey levels, as a polynomial of them."""
+
+    def only(self, pairs: Pixels) -> Fit:
+        """Some of the pairs."""
+        return Fit(*(column[pairs] for column in self))
+
+
+class Overlay(NamedTuple):
+    """Pairs of pictures laid over each other; arrays of shape (pairs, side, side)."""
+
+    residual: Pixels
+    """float32, grey levels: the brighter picture minus its explanation; 0 where it has none."""
+    explained: Pixels
+    """float32, grey levels."""
+
+
+def fit_coarsely(first: Pixels, second: Pixels) -> Pixels:
+    """Fit the second picture of each pair by the first one, with some error.
+
+    Args:
+        first: uint8, shape (pairs, side, side); the side a multiple of 4.
+        second: Of the same shape.
+
+    Returns:
+        The numbers of a :class:`Fit`.
+    """
+    import numpy as np
+
+    a, b = first.astype(np.float32), second.astype(np.float32)
+    start = np.tile(np.array([1, 0, 1, 0, 1, 0], np.float32), (len(first), 1))
+    start[:, 5] = b.mean((1, 2)) - a.mean((1, 2))
+    return _refined(a, b, start, COARSE)
+
+
+def fit_finely(first: Pixels, second: Pixels, coarse: Pixels) -> Fit:
+    """Fit the second picture of each pair by the first one.
+
+    Args:
+        first: uint8, shape (pairs, side, side).
+        second: Of the same shape.
+        coarse: What :func:`fit_coarsely` found.
+    """
+    import numpy as np
+
+    a, b = first.astype(np.float32), second.astype(np.float32)
+    numbers = _refined(a, b, coarse, FINE)
+    turned = numbers[:, 4] < 1
+    straight, b, seen = _straight(numbers, turned, a, b)
+    return Fit(numbers, turned, _curve(straight, b, seen))
+
+
+def without_curve(numbers: Pixels) -> Fit:
+    """A coarse fit, for a first comparison."""
+    import numpy as np
+
+    return Fit(numbers, numbers[:, 4] < 1, np.zeros((len(numbers), 4), np.float32))
+
+
+def lay_over(fit: Fit, first: Pixels, second: Pixels) -> Overlay:
+    """Compare pairs of pictures as they were fitted.
+
+    Args:
+        fit: Of these pairs, from thumbnails or from these very pixels.
+        first: uint8, shape (pairs, side, side), of any side.
+        second: Of the same shape.
+    """
+    import numpy as np
+
+    a, b = first.astype(np.float32), second.astype(np.float32)
+    straight, b, seen = _straight(fit.numbers, fit.turned, a, b)
+    line = _line(straight)
+    bent = straight.copy()
+    for power in range(4):
+        bent += fit.curve[:, power, None, None] * line**power
+    residual = np.where(seen, b - np.clip(bent, 0, 255), 0)
+    gain = np.where(fit.turned, 1 / fit.numbers[:, 4], fit.numbers[:, 4])
+    lost = np.clip((straight - NEVER_CUT) / (255 - NEVER_CUT), 0, 1) * LOST
+    lost *= np.clip((gain - 1) * 10, 0, 1)[:, None, None]
+    residual += np.clip(-residual, 0, lost)
+    return Overlay(residual, np.clip(bent, 0, 255))
+
+
+def _refined(a: Pixels, b: Pixels, fit: Pixels, rounds: tuple[tuple[int, int], ...]) -> Pixels:
+    for size, steps in rounds:
+        small_a, small_b = averaged(a, size), averaged(b, size)
+        for _ in range(steps):
+            fit = _improved(small_a, small_b, fit)
+    return fit
+
+
+def averaged(pixels: Pixels, size: int) -> Pixels:
+    """Square pictures made smaller by a whole number."""
+    side = pixels.shape[1] // size
+    return pixels.reshape(-1, side, size, side, size).mean((2, 4)) if size > 1 else pixels
+
+
+def _improved(a: Pixels, b: Pixels, fit: Pixels) -> Pixels:
+    """One step of least squares with robust weights."""
+    import numpy as np
+
+    count, side = len(a), a.shape[1]
+    warped, seen = _warped(a, fit)
+    left = b - fit[:, 4, None, None] * warped - fit[:, 5, None, None]
+    weight = _weights(left, seen)
+    down, across = np.gradient(warped, axis=(1, 2))
+    place = _places(side)
+    # A pixel is 2 / side of the line from -1 to 1; the gradient is one of the warped picture.
+    across *= (fit[:, 4] / fit[:, 0] * (side / 2))[:, None, None]
+    down *= (fit[:, 4] / fit[:, 2] * (side / 2))[:, None, None]
+    slopes = np.empty((count, 6, side, side), np.float32)
+    slopes[:, 0], slopes[:, 1] = across * place, across
+    slopes[:, 2], slopes[:, 3] = down * place[:, None], down
+    slopes[:, 4], slopes[:, 5] = warped, 1
+    flat = slopes.reshape(count, 6, -1)
+    weighted = (slopes * weight[:, None]).reshape(count, 6, -1)
+    normal = weighted @ flat.transpose(0, 2, 1)
+    held = np.array(RIDGE, np.float32) * weight.sum((1, 2))[:, None] / side**2 + 1e-3
+    normal[:, range(6), range(6)] += held
+    step = np.linalg.solve(normal, weighted @ left.reshape(count, -1, 1))
+    low, high = np.array(LOWEST, np.float32), np.array(HIGHEST, np.float32)
+    return np.clip(fit + step[..., 0], low, high)
+
+
+def _weights(left: Pixels, seen: Pixels) -> Pixels:
+    """Tukey's biweight, with a width from the median residual."""
+    import numpy as np
+
+    sample = np.abs(left[:, ::2, ::2]).reshape(len(left), -1)
+    middle = np.partition(sample, sample.shape[1] // 2, axis=1)[:, sample.shape[1] // 2]
+    width = (6 * middle + 6)[:, None, None]
+    inside = np.clip(1 - (left / width) ** 2, 0, None)
+    return inside * inside * seen
+
+
+def _places(side: int) -> Pixels:
+    """The middles of pixels on the line from -1 to 1."""
+    import numpy as np
+
+    return ((np.arange(side) + 0.5) * (2 / side) - 1).astype(np.float32)
+
+
+def _warped(a: Pixels, fit: Pixels) -> tuple[Pixels, Pixels]:
+    """The first pictures as the second ones show them, and where they have pixels at all."""
+    import numpy as np
+
+    side = a.shape[1]
+    out, seen = a, []
+    for axis, scale, shift in ((2, fit[:, 0], fit[:, 1]), (1, fit[:, 2], fit[:, 3])):
+        place = (_places(side) * scale[:, None] + shift[:, None] + 1) * (side / 2) - 0.5
+        seen.append((place > -0.5) & (place < side - 0.5))
+        place = np.clip(place, 0, side - 1.001)
+        low = place.astype(np.intp)
+        shape = (len(a), 1, side) if axis == 2 else (len(a), side, 1)
+        part, low = (place - low).reshape(shape), low.reshape(shape)
+        before = np.take_along_axis(out, low, axis)
+        out = before + part * (np.take_along_axis(out, low + 1, axis) - before)
+    return out, seen[1][:, :, None] & seen[0][:, None, :]
+
+
+def _straight(
+    fit: Pixels, turned: Pixels, a: Pixels, b: Pixels
+) -> tuple[Pixels, Pixels, Pixels]:
+    """The darker pictures with gain and offset, the brighter ones, and where both have pixels."""
+    import numpy as np
+
+    back = np.empty_like(fit)
+    back[:, 0:4:2], back[:, 1:4:2] = 1 / fit[:, 0:4:2], -fit[:, 1:4:2] / fit[:, 0:4:2]
+    back[:, 4], back[:, 5] = 1 / fit[:, 4], -fit[:, 5] / fit[:, 4]
+    forth = np.where(turned[:, None], back, fit)
+    where = turned[:, None, None]
+    warped, seen = _warped(np.where(where, b, a), forth)
+    return forth[:, 4, None, None] * warped + forth[:, 5, None, None], np.where(where, a, b), seen
+
+
+def _line(levels: Pixels) -> Pixels:
+    """Grey levels on the line from -1 to 1, and somewhat beyond."""
+    import numpy as np
+
+    return np.clip(levels * np.float32(1 / 127.5) - 1, -1.4, 1.4)
+
+
+def _curve(levels: Pixels, b: Pixels, seen: Pixels) -> Pixels:
+    """The polynomial of the levels that takes away most of the residuals."""
+    import numpy as np
+
+    count = len(levels)
+    levels, b, seen = (part[:, ::2, ::2] for part in (levels, b, seen))
+    line = _line(levels).reshape(count, 1, -1)
+    powers = np.concatenate([np.ones_like(line), line, line**2, line**3], 1)
+    rest, held = (b - levels).reshape(count, -1, 1), STIFFNESS * np.eye(4, dtype=np.float32)
+    curve = np.zeros((count, 4, 1), np.float32)
+    for _ in range(BENDS):
+        left = (rest - powers.transpose(0, 2, 1) @ curve).reshape(levels.shape)
+        weighted = powers * _weights(left, seen).reshape(count, 1, -1)
+        curve = np.linalg.solve(weighted @ powers.transpose(0, 2, 1) + held, weighted @ rest)
+    return curve[..., 0]

@@ -1,0 +1,173 @@
+"""Finds all pairs of 64-bit hashes that differ in few bits, exactly, without an index.
+
+A multi-index join (after Norouzi, Punjani and Fleet 2012, "Fast search in Hamming space with
+multi-index hashing"): hashes are cut into four chunks of 16 bits. Of a pair within radius ``r``, one
+chunk differs in no more than its share of the bits, so each chunk is joined with the buckets that
+its neighbours name. The shares add up to ``r - 3``, not to ``r`` (the pigeonhole principle of Qin
+et al. 2018, "GPH"), which halves the work. The work is about ``n² / 65536`` popcounts a neighbour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from vqadata.images.perceptual import Pixels as Array
+
+CHUNKS, CHUNK_BITS = 4, 16
+BUCKETS = 1 << CHUNK_BITS
+
+LOOSE_RADIUS = 14
+"""Bits by which the hashes of a picture and its crop may differ."""
+
+MOST_WORK = 2.5e9
+"""Popcounts of a join, some 15 seconds; the radius is the largest one that needs no more."""
+
+LARGEST_BUCKET = 4096
+"""Hashes of one bucket that are compared with each other; more are said aloud."""
+
+BLOCK = 1 << 15
+"""Hashes that are worked on at a time, so that they stay in the processor's cache."""
+
+
+class Pairs(NamedTuple):
+    """Pairs of hashes within the radius."""
+
+    left: Array
+    """int64: number of one hash of each pair."""
+    right: Array
+    """int64: number of the other one."""
+    crowded: int
+    """Hashes that were not compared with all others, because their buckets are too large."""
+
+
+def radius_for(left: int, right: int | None = None) -> int:
+    """The radius that so many distinct hashes can afford: 14 up to some 380,000.
+
+    Args:
+        left: How many hashes.
+        right: How many on the other side; ``None`` if they are joined with themselves.
+    """
+    pairs = left * left / 2 if right is None else float(left * right)
+    for radius in range(LOOSE_RADIUS, CHUNKS - 1, -1):
+        if sum(len(_masks(share)) for share in _shares(radius)) * pairs / BUCKETS <= MOST_WORK:
+            return radius
+    return CHUNKS - 1
+
+
+def join(left: Array, radius: int, right: Array | None = None) -> Pairs:
+    """All pairs within a radius.
+
+    Args:
+        left: uint64, distinct hashes.
+        radius: 3 to 18 bits.
+        right: The other side; by default ``left`` is joined with itself, each pair once.
+
+    Returns:
+        The pairs in no particular order; of a join with itself, ``left`` is not ``right``.
+    """
+    import numpy as np
+
+    found: list[tuple[Array, Array]] = []
+    crowded = 0
+    for chunk, share in enumerate(_shares(radius)):
+        side = _Side(left if right is None else right, chunk)
+        crowded = max(crowded, side.crowded)
+        for ours, theirs in _joined(left, side, chunk, share, radius, right is None):
+            other = left if right is None else right
+            fresh = ~_found_before(left[ours] ^ other[theirs], radius, chunk)
+            found.append((ours[fresh], theirs[fresh]))
+    empty = np.empty(0, np.int64)
+    parts = [np.concatenate([empty, *(part[n] for part in found)]) for n in (0, 1)]
+    return Pairs(parts[0], parts[1], crowded)
+
+
+class _Side:
+    """Hashes in the order of one chunk, by buckets."""
+
+    def __init__(self, hashes: Array, chunk: int) -> None:
+        import numpy as np
+
+        keys = _keys(hashes, chunk)
+        self.order = np.argsort(keys, kind="stable").astype(np.int64)
+        self.hashes, self.keys = hashes[self.order], keys[self.order]
+        sizes = np.bincount(self.keys, minlength=BUCKETS)
+        self.starts = np.concatenate([[0], np.cumsum(sizes)])[:-1].astype(np.int64)
+        self.crowded = int(sizes[sizes > LARGEST_BUCKET].sum())
+        self.sizes = np.minimum(sizes, LARGEST_BUCKET)
+
+
+def _joined(
+    left: Array, side: _Side, chunk: int, share: int, radius: int, itself: bool
+) -> Iterator[tuple[Array, Array]]:
+    """Pairs whose chunks are neighbours."""
+    import numpy as np
+
+    ours = side if itself else _Side(left, chunk)
+    for start in range(0, len(ours.keys), BLOCK):
+        keys, hashes = ours.keys[start : start + BLOCK], ours.hashes[start : start + BLOCK]
+        numbers = np.arange(start, start + len(keys))
+        for mask in _masks(share):
+            buckets = keys ^ mask
+            if itself and mask:
+                chosen = np.flatnonzero(keys < buckets)  # each pair of buckets once
+            elif itself:
+                # Of one bucket, each is compared with those behind it.
+                first, size = numbers + 1, side.starts[keys] + side.sizes[keys] - numbers - 1
+                yield from _near(hashes, numbers, first, size, ours, side, radius)
+                continue
+            else:
+                chosen = np.arange(len(keys))
+            first, size = side.starts[buckets[chosen]], side.sizes[buckets[chosen]]
+            yield from _near(hashes[chosen], numbers[chosen], first, size, ours, side, radius)
+
+
+def _near(
+    hashes: Array, numbers: Array, first: Array, size: Array, ours: _Side, side: _Side, radius: int
+) -> Iterator[tuple[Array, Array]]:
+    """Compare each hash with a run of others: with the first of all runs, the second of all ..."""
+    import numpy as np
+
+    # Those with the longest runs come first, so that the others fall off at the end.
+    order = np.argsort(-size, kind="stable")
+    hashes, numbers, first = hashes[order], numbers[order], first[order]
+    counts = np.searchsorted(-size[order], -np.arange(1, int(size.max(initial=0)) + 1), "right")
+    for step, count in enumerate(counts.tolist()):
+        others = side.hashes[first[:count] + step]
+        near = np.flatnonzero(np.bitwise_count(others ^ hashes[:count]) <= radius)
+        if len(near):
+            yield ours.order[numbers[near]], side.order[first[near] + step]
+
+
+def _found_before(unequal: Array, radius: int, chunk: int) -> Array:
+    """Whether an earlier chunk has found these pairs already."""
+    import numpy as np
+
+    before = np.zeros(len(unequal), bool)
+    for earlier, share in enumerate(_shares(radius)[:chunk]):
+        before |= np.bitwise_count(_keys(unequal, earlier)) <= share
+    return before
+
+
+def _keys(hashes: Array, chunk: int) -> Array:
+    import numpy as np
+
+    keys: Array = ((hashes >> np.uint64(chunk * CHUNK_BITS)) & np.uint64(BUCKETS - 1)).astype(
+        np.int64
+    )
+    return keys
+
+
+def _shares(radius: int) -> list[int]:
+    """Bits by which each chunk may differ from its bucket."""
+    total = radius - CHUNKS + 1
+    return [total // CHUNKS + (chunk >= CHUNKS - total % CHUNKS) for chunk in range(CHUNKS)]
+
+
+def _masks(share: int) -> list[int]:
+    """Numbers of 16 bits of which up to ``share`` are set."""
+    bits = range(CHUNK_BITS)
+    sets = (chosen for count in range(share + 1) for chosen in combinations(bits, count))
+    return [sum(1 << bit for bit in chosen) for chosen in sets]
