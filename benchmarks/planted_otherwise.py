@@ -250,7 +250,7 @@ def colourless(rng: Rng, picture: Image.Image) -> bytes:
 def caption(rng: Rng, picture: Image.Image) -> bytes:
     """A date, a name or a half transparent mark over it."""
     size = int(picture.height * rng.uniform(0.035, 0.07))
-    text = ["2019/08/14 16:32", "(c) Photo Archive", "IMG_%04d" % rng.integers(9999), "SAMPLE"]
+    text = ["2019/08/14 16:32", "(c) Photo Archive", f"IMG_{rng.integers(9999):04d}", "SAMPLE"]
     layer = Image.new("RGBA", picture.size)
     draw = ImageDraw.Draw(layer)
     said = text[rng.integers(4)]

@@ -80,9 +80,7 @@ def base_photos() -> list[Image.Image]:
     return found
 
 
-def planted(
-    photos: list[Image.Image], scenes: int, pages: int, seed: int = 0
-) -> Iterator[Planted]:
+def planted(photos: list[Image.Image], scenes: int, pages: int, seed: int = 0) -> Iterator[Planted]:
     """The whole set: every base picture, then its edits and look-alikes.
 
     Args:
@@ -183,12 +181,12 @@ def swapped(rng: Rng, photos: list[Image.Image], scene: Scene) -> Scene:
     return scene._replace(things=(*rest, last._replace(cut=cut)))
 
 
-def gone(rng: Rng, photos: list[Image.Image], scene: Scene) -> Scene:
+def gone(_: Rng, __: list[Image.Image], scene: Scene) -> Scene:
     """The topmost thing is taken away."""
     return scene._replace(things=scene.things[:-1])
 
 
-def moved(rng: Rng, photos: list[Image.Image], scene: Scene) -> Scene:
+def moved(rng: Rng, _: list[Image.Image], scene: Scene) -> Scene:
     """The topmost thing lies elsewhere."""
     *rest, last = scene.things
     step = rng.integers(30, 90, 2) * rng.choice([-1, 1], 2)
@@ -218,7 +216,8 @@ def a_page(rng: Rng) -> Image.Image:
     draw, size = ImageDraw.Draw(page), int(rng.integers(14, 22))
     draw.text((60, 40), words(rng, 3).title(), fill="black", font=font(size + 10))
     for top in range(110, 720, int(size * 1.5)):
-        draw.text((60, top), words(rng, int(rng.integers(5, 8))), fill=(20, 20, 20), font=font(size))
+        line = words(rng, int(rng.integers(5, 8)))
+        draw.text((60, top), line, fill=(20, 20, 20), font=font(size))
     return page
 
 
@@ -287,7 +286,7 @@ def combined(rng: Rng, picture: Image.Image) -> bytes:
     return encoded(picture.resize(size), int(rng.integers(45, 75)))
 
 
-def grey(rng: Rng, picture: Image.Image) -> bytes:
+def grey(_: Rng, picture: Image.Image) -> bytes:
     """Without colour."""
     return encoded(picture.convert("L"), 88)
 
@@ -307,7 +306,7 @@ def overlaid(rng: Rng, picture: Image.Image) -> bytes:
     return encoded(picture, 90)
 
 
-def mirrored(rng: Rng, picture: Image.Image) -> bytes:
+def mirrored(_: Rng, picture: Image.Image) -> bytes:
     """The mirror image."""
     return encoded(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 88)
 

@@ -1,80 +1,214 @@
 """Drops questions asked twice of the same picture; lists those that are answered differently.
 
-Two rows are duplicates when the bytes of their pictures, their split and their normalised question
-are equal. The later row is dropped if its answer is the same too. If it is another one the rows
-contradict each other: a ``conflict``, which is kept and listed, because nobody but its owner knows
-which is right. The same picture and question in two splits is leakage, not a duplicate.
+Two rows ask the same if their split and their normalised question are equal, and their pictures are
+the same: by their bytes, or as a picture and its edit (re-encoded, resized, cropped by up to some
+5%, brighter or darker, without colour, with text over it). A picture that is like another one never
+loses its questions for that: only a question that was asked of both is a duplicate.
+
+- ``duplicate``: picture bytes, question and answer are equal.
+- ``near-duplicate``: question and answer are equal, and the pictures are near-duplicates. Their
+  likeness is ``certain`` where they differ nowhere, ``likely`` where they may differ by text.
+- ``conflict``: the answers are not equal. Kept and listed, because nobody but its owner knows which
+  is right. The look-alike pairs of VQA v2 are other pictures, and no conflicts.
+- ``near-duplicate-picture``: a remark on a picture in the findings, with the edit.
+
+Near-duplicates are gathered around the best picture: the largest, of equally large ones the one
+with most bytes, of these the first. Its questions are kept. The same picture and question in two
+splits is leakage, not a duplicate, and a mirrored picture is another one here, as left and right
+have changed places. Turns of a conversation are listed and never dropped. A question with several
+pictures is compared picture by picture.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PrivateAttr
 
+from vqadata import look_alikes
+from vqadata.images.edit import in_words
+from vqadata.images.near_pairs import Level, Search
+from vqadata.images.stars import stars
+from vqadata.images.view import View
 from vqadata.ledger import Rejection
 from vqadata.steps import Cleaner, Verdict
+from vqadata.survey import Survey
+from vqadata.words.question_text import normalised
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 DUPLICATE = "duplicate"
+NEAR = "near-duplicate"
 CONFLICT = "conflict"
+PICTURE = "near-duplicate-picture"
+
+Key = tuple[str, ...]
+
+log = logging.getLogger(__name__)
 
 
 class _First(NamedTuple):
+    """The row that is kept of those that ask the same."""
+
     question_id: str
     answer: str | None
+    pictures: tuple[str, ...]
+    """Their digests."""
+    path: str
+
+
+class _Member(NamedTuple):
+    """A near-duplicate of a picture that is kept."""
+
+    kept: str
+    """Digest of that picture."""
+    level: Level
+    words: str
+    details: dict[str, Any]
+
+
+class _Row(NamedTuple):
+    """Pictures and questions of a row."""
+
+    keys: tuple[str, ...]
+    """Digests of its pictures, names of those that are missing."""
+    paths: list[str]
+    questions: list[dict[str, Any]]
 
 
 class Duplicate(Cleaner):
-    """Exact duplicates: same picture bytes and same question."""
+    """Questions that were asked before, of the same picture or of an edit of it."""
 
     order: ClassVar[int] = 20
-
-    conflicts: Literal["flag", "drop"] = Field(
-        "flag", description="What to do with a repeated question that has another answer."
+    judging: ClassVar[frozenset[str]] = frozenset(
+        {"pictures", "repeats", "near_repeats", "conflicts"}
     )
-    _seen: dict[tuple[str, ...], _First] = PrivateAttr(default_factory=dict)
+
+    pictures: Literal["bytes", "certain", "likely"] = Field(
+        "likely",
+        description="Which pictures are the same: those of equal bytes; also edits that are "
+        "certain (they differ nowhere); also edits that are likely (text may lie over them).",
+    )
+    repeats: Literal["drop", "flag"] = Field(
+        "drop",
+        description="What to do with a repeated question with the same answer, where the pictures "
+        "have equal bytes or certainly are the same.",
+    )
+    near_repeats: Literal["flag", "drop"] = Field(
+        "flag", description="The same where the pictures are likely the same."
+    )
+    conflicts: Literal["flag", "drop", "keep"] = Field(
+        "flag",
+        description="What to do with a repeated question that has another answer; keep says "
+        "nothing of it. Where the pictures are only likely the same it is never dropped.",
+    )
+    _members: dict[str, _Member] = PrivateAttr(default_factory=dict)
+    _best: dict[Key, _First] = PrivateAttr(default_factory=dict)
+    _seen: dict[Key, _First] = PrivateAttr(default_factory=dict)
+    _told: set[str] = PrivateAttr(default_factory=set)
+
+    def columns(self) -> dict[str, pa.DataType]:
+        """The fingerprint."""
+        return look_alikes.columns()
+
+    def examine(self, view: View) -> dict[str, Any]:
+        """Take the fingerprint."""
+        return look_alikes.examined(view)
+
+    def decide(self, survey: Survey) -> None:
+        """Gather near-duplicates around the pictures that are kept, and learn what these ask."""
+        if self.pictures == "bytes":
+            return
+        gallery, search = look_alikes.Gallery(survey), Search([], self.pictures == "likely")
+        found = stars(look_alikes.alike(gallery, search), gallery.best_first())
+        for note in search.notes:
+            log.warning("near-duplicates: %s", note)
+        for place, (middle, pair) in found.items():
+            kept, other = gallery.pictures[middle], gallery.pictures[place]
+            edit = look_alikes.edit_between(pair, kept, other, turned=middle == pair.right)
+            details = {"other": kept.told(), "edit": edit, "score": pair.difference}
+            self._members[other.digest] = _Member(kept.digest, pair.level, in_words(edit), details)
+        middles = {member.kept for member in self._members.values()}
+        for batch in survey.batches() if middles else ():
+            for row in _rows(batch):
+                if middles.intersection(row.keys) and not self._is_edit(row):
+                    for question in row.questions:
+                        self._best.setdefault(self._key(row, question), _first(row, question))
 
     def judge(self, batch: pa.RecordBatch) -> Iterator[Verdict]:
         """Compare every question with those seen before, in this batch and in earlier ones."""
-        for row, (facts, images, questions) in enumerate(_rows(batch)):
-            pictures = [fact["digest"] or path for fact, path in zip(facts, images, strict=True)]
-            for number, question in enumerate(questions):
-                if (verdict := self._judge(row, number, pictures, question)) is not None:
+        for number, row in enumerate(_rows(batch)):
+            for place, question in enumerate(row.questions):
+                if (verdict := self._judged(number, place, row, question)) is not None:
                     yield verdict
+            yield from self._remarks(number, row)
 
-    def _judge(
-        self, row: int, number: int, pictures: list[str], question: dict[str, Any]
+    def _judged(
+        self, number: int, place: int, row: _Row, question: dict[str, Any]
     ) -> Verdict | None:
-        text = normalised(question["text"])
-        answer = normalised(question["answer"]) if question["answer"] is not None else None
-        key = (question["split"] or "", text, *pictures)
-        first = self._seen.get(key)
+        key, own = self._key(row, question), _first(row, question)
+        first = self._best.get(key) if self._is_edit(row) else None
         if first is None:
-            self._seen[key] = _First(question["question_id"], answer)
+            first = self._seen.setdefault(key, own)
+        if first is own:
             return None
-        if first.answer == answer:
-            evidence = f"same picture, question and answer as question {first.question_id}"
-            return Verdict(row, number, "drop", Rejection(DUPLICATE, evidence=evidence))
-        evidence = f"question {first.question_id} has the answer {first.answer!r}"
-        why = Rejection(CONFLICT, "answer", question["answer"], first.answer, evidence)
-        return Verdict(row, number, self.conflicts, why)
+        level, turn = self._level(row, first), question["dialog_id"] is not None
+        details = self._evidence(row, first)
+        if first.answer == own.answer:
+            action = self.near_repeats if level == "likely" else self.repeats
+            why = _repeated(level, first, details)
+        elif self.conflicts == "keep":
+            return None
+        else:
+            action = "flag" if level == "likely" else self.conflicts
+            evidence = f"question {first.question_id} has the answer {first.answer!r}"
+            why = Rejection(CONFLICT, "answer", question["answer"], first.answer, evidence)
+        return Verdict(number, place, "flag" if turn else action, why, "warning", details)
+
+    def _evidence(self, row: _Row, first: _First) -> dict[str, Any]:
+        other: dict[str, Any] = {"digest": first.pictures[0] if first.pictures else None,
+                                 "path": first.path, "question_id": first.question_id}  # fmt: skip
+        details: dict[str, Any] = {"other": other}
+        for key, kept in zip(row.keys, first.pictures, strict=False):
+            member = self._members.get(key)
+            if member is not None and member.kept == kept:
+                details |= {**member.details, "other": other, "words": member.words}
+        return details
+
+    def _remarks(self, number: int, row: _Row) -> Iterator[Verdict]:
+        """Say once of each near-duplicate which picture it is like."""
+        for image, key in enumerate(row.keys):
+            member = self._members.get(key)
+            if member is not None and key not in self._told:
+                self._told.add(key)
+                evidence = f"{member.level}: as {member.details['other']['path']}, {member.words}"
+                details = {**member.details, "level": member.level, "words": member.words}
+                why = Rejection(PICTURE, evidence=evidence)
+                yield Verdict(number, None, "flag", why, "info", details, image)
+
+    def _key(self, row: _Row, question: dict[str, Any]) -> Key:
+        same = (self._members[key].kept if key in self._members else key for key in row.keys)
+        return (question["split"] or "", normalised(question["text"]), *same)
+
+    def _is_edit(self, row: _Row) -> bool:
+        return not self._members.keys().isdisjoint(row.keys)
+
+    def _level(self, row: _Row, first: _First) -> Level | None:
+        """How alike the pictures of two rows are, by the least alike; ``None``: equal bytes."""
+        unequal = [
+            self._members[key].level
+            for ours, theirs in zip(row.keys, first.pictures, strict=True)
+            for key in (ours, theirs)
+            if ours != theirs and key in self._members
+        ]
+        return None if not unequal else "likely" if "likely" in unequal else "certain"
 
 
-def normalised(text: str) -> str:
-    """A text without case, spacing and closing punctuation.
-
-    >>> normalised("Is  this a Cat ?")
-    'is this a cat'
-    """
-    return " ".join(text.casefold().split()).rstrip(" ?!.")
-
-
-def _rows(batch: pa.RecordBatch) -> Iterator[tuple[list[Any], list[Any], list[Any]]]:
-    """Facts, picture paths and questions of each row, without touching picture bytes."""
+def _rows(batch: pa.RecordBatch) -> Iterator[_Row]:
+    """Pictures and questions of each row, without touching picture bytes."""
     import pyarrow.compute as pc
 
     images = batch.column("images")
@@ -82,5 +216,28 @@ def _rows(batch: pa.RecordBatch) -> Iterator[tuple[list[Any], list[Any], list[An
     questions = batch.column("questions").to_pylist()
     start = 0
     for facts, asked in zip(batch.column("image_facts").to_pylist(), questions, strict=True):
-        yield facts, paths[start : start + len(facts)], asked
+        own = paths[start : start + len(facts)]
+        keys = tuple(fact["digest"] or path for fact, path in zip(facts, own, strict=True))
+        yield _Row(keys, own, asked)
         start += len(facts)
+
+
+def _first(row: _Row, question: dict[str, Any]) -> _First:
+    path = row.paths[0] if row.paths else ""
+    return _First(question["question_id"], _plain(question["answer"]), row.keys, path)
+
+
+def _repeated(level: Level | None, first: _First, details: dict[str, Any]) -> Rejection:
+    if level is None:
+        evidence = f"same picture, question and answer as question {first.question_id}"
+        return Rejection(DUPLICATE, evidence=evidence)
+    evidence = (
+        f"same question and answer as question {first.question_id}, of a picture that is "
+        f"{'certainly' if level == 'certain' else 'likely'} the same as {first.path}: "
+        f"{details.get('words', 'both are edits of a third picture')}"
+    )
+    return Rejection(NEAR, evidence=evidence)
+
+
+def _plain(answer: str | None) -> str | None:
+    return None if answer is None else normalised(answer)

@@ -147,7 +147,7 @@ def _improved(a: Pixels, b: Pixels, fit: Pixels) -> Pixels:
     import numpy as np
 
     count, side = len(a), a.shape[1]
-    warped, seen = _warped(a, fit)
+    warped, seen = warped_by(a, fit)
     left = b - fit[:, 4, None, None] * warped - fit[:, 5, None, None]
     weight = _weights(left, seen)
     down, across = np.gradient(warped, axis=(1, 2))
@@ -166,7 +166,8 @@ def _improved(a: Pixels, b: Pixels, fit: Pixels) -> Pixels:
     normal[:, range(6), range(6)] += held
     step = np.linalg.solve(normal, weighted @ left.reshape(count, -1, 1))
     low, high = np.array(LOWEST, np.float32), np.array(HIGHEST, np.float32)
-    return np.clip(fit + step[..., 0], low, high)
+    better: Pixels = np.clip(fit + step[..., 0], low, high)
+    return better
 
 
 def _weights(left: Pixels, seen: Pixels) -> Pixels:
@@ -177,7 +178,8 @@ def _weights(left: Pixels, seen: Pixels) -> Pixels:
     middle = np.partition(sample, sample.shape[1] // 2, axis=1)[:, sample.shape[1] // 2]
     width = (6 * middle + 6)[:, None, None]
     inside = np.clip(1 - (left / width) ** 2, 0, None)
-    return inside * inside * seen
+    weights: Pixels = inside * inside * seen
+    return weights
 
 
 def _places(side: int) -> Pixels:
@@ -187,8 +189,13 @@ def _places(side: int) -> Pixels:
     return ((np.arange(side) + 0.5) * (2 / side) - 1).astype(np.float32)
 
 
-def _warped(a: Pixels, fit: Pixels) -> tuple[Pixels, Pixels]:
-    """The first pictures as the second ones show them, and where they have pixels at all."""
+def warped_by(a: Pixels, fit: Pixels) -> tuple[Pixels, Pixels]:
+    """The first pictures as the second ones show them, and where they have pixels at all.
+
+    Args:
+        a: float32, shape (pairs, side, side).
+        fit: The numbers of a :class:`Fit`; gain and offset are not used.
+    """
     import numpy as np
 
     side = a.shape[1]
@@ -205,9 +212,7 @@ def _warped(a: Pixels, fit: Pixels) -> tuple[Pixels, Pixels]:
     return out, seen[1][:, :, None] & seen[0][:, None, :]
 
 
-def _straight(
-    fit: Pixels, turned: Pixels, a: Pixels, b: Pixels
-) -> tuple[Pixels, Pixels, Pixels]:
+def _straight(fit: Pixels, turned: Pixels, a: Pixels, b: Pixels) -> tuple[Pixels, Pixels, Pixels]:
     """The darker pictures with gain and offset, the brighter ones, and where both have pixels."""
     import numpy as np
 
@@ -216,7 +221,7 @@ def _straight(
     back[:, 4], back[:, 5] = 1 / fit[:, 4], -fit[:, 5] / fit[:, 4]
     forth = np.where(turned[:, None], back, fit)
     where = turned[:, None, None]
-    warped, seen = _warped(np.where(where, b, a), forth)
+    warped, seen = warped_by(np.where(where, b, a), forth)
     return forth[:, 4, None, None] * warped + forth[:, 5, None, None], np.where(where, a, b), seen
 
 

@@ -1,10 +1,10 @@
 """Finds all pairs of 64-bit hashes that differ in few bits, exactly, without an index.
 
 A multi-index join (after Norouzi, Punjani and Fleet 2012, "Fast search in Hamming space with
-multi-index hashing"): hashes are cut into four chunks of 16 bits. Of a pair within radius ``r``, one
-chunk differs in no more than its share of the bits, so each chunk is joined with the buckets that
-its neighbours name. The shares add up to ``r - 3``, not to ``r`` (the pigeonhole principle of Qin
-et al. 2018, "GPH"), which halves the work. The work is about ``n² / 65536`` popcounts a neighbour.
+multi-index hashing"): hashes are cut into four chunks of 16 bits. Of a pair within radius ``r``,
+one chunk differs in no more than its share of the bits, so each chunk is joined with the buckets
+that its neighbours name. The shares add up to ``r - 3``, not to ``r`` (the pigeonhole principle of
+Qin et al. 2018, "GPH"), which halves the work: some ``n² / 131072`` popcounts a neighbour.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from vqadata.images.alignment import (
     fit_coarsely,
     fit_finely,
     lay_over,
+    warped_by,
     without_curve,
 )
 
@@ -32,6 +33,18 @@ BLOCK = 8
 
 CLOSE_SIDE = 256
 """Width and height of the pictures for the second look."""
+
+TINT_SIDE = 32
+"""Width and height of the colours for the second look."""
+
+COLOURLESS, SATURATION = 8.0, (0.6, 1.6)
+"""Tints of a grey picture at most; how much more or less colour an edit may give."""
+
+SAME_GAIN, SAME_OFFSET = 0.2, 20.0
+"""How far the light of a picture that lost its colours may be from what it was."""
+
+OTHER_COLOUR, OTHER_CELLS = 36.0, 6
+"""Tints of cells that have another colour, and how many make another picture."""
 
 WINDOW = 15
 """Side of the windows in which solid changes are looked for at the second look, in pixels."""
@@ -48,6 +61,9 @@ NEAR = 0.5
 
 FAR, WEAK = 2.0, 38.0
 """Up to that local difference, strong changes of fewer grey levels are those of clipped light."""
+
+FARTHEST = 8.0
+"""Pairs with a larger local difference are not looked at again."""
 
 MOST_SPREAD = 0.25
 """Pairs that differ in a larger share of their blocks are not looked at again."""
@@ -113,6 +129,9 @@ def compare(first: Pixels, second: Pixels) -> tuple[Pixels, Fit, Differences]:
     coarse = fit_coarsely(first, second)
     small = lay_over(without_curve(coarse), averaged(first, 2), averaged(second, 2))
     left = np.flatnonzero(differences(small).spread <= PLAIN)
+    if not len(left):
+        none = np.empty(0, np.float32)
+        return left, without_curve(coarse[left]), Differences(none, none)
     fit = fit_finely(first[left], second[left], coarse[left])
     return left, fit, differences(lay_over(fit, first[left], second[left]))
 
@@ -133,30 +152,80 @@ def differences(overlay: Overlay) -> Differences:
     return Differences(local.max((1, 2)), (local > NEAR).mean((1, 2)))
 
 
-def look_closer(fit: Fit, first: Pixels, second: Pixels) -> Closer:
+class CloseUp(NamedTuple):
+    """A picture for the second look."""
+
+    pixels: Pixels
+    """Grey levels, uint8, shape (256, 256)."""
+    aspect: float
+    """Width by height of the picture itself."""
+    tints: Pixels
+    """Differences of the colours blue and red from grey, float32, shape (2, 32, 32)."""
+
+    def mirrored(self) -> CloseUp:
+        """The mirror image."""
+        return self._replace(pixels=self.pixels[:, ::-1], tints=self.tints[:, :, ::-1])
+
+
+def close_up(rgb: Pixels) -> CloseUp:
+    """Make a picture ready for the second look.
+
+    Args:
+        rgb: uint8, shape (height, width, 3).
+    """
+    import numpy as np
+    from PIL import Image
+
+    small = Image.fromarray(rgb).resize((CLOSE_SIDE, CLOSE_SIDE), Image.Resampling.BILINEAR)
+    bands = np.asarray(small.resize((TINT_SIDE, TINT_SIDE), Image.Resampling.BOX).convert("YCbCr"))
+    tints = np.moveaxis(bands[:, :, 1:], 2, 0).astype(np.float32) - 128
+    return CloseUp(np.asarray(small.convert("L")), rgb.shape[1] / rgb.shape[0], tints)
+
+
+def same_colours(fit: Fit, first: CloseUp, second: CloseUp) -> bool:
+    """Whether two pictures with the same grey levels have the same colours, or one has none.
+
+    A cell of 32 x 32 may have the colour of any cell next to it. A picture that lost its colours
+    keeps its light; a grey thing on a plain ground is another thing.
+    """
+    import numpy as np
+
+    a, b = first.tints, second.tints
+    if min(np.abs(a).max(), np.abs(b).max()) < COLOURLESS:
+        light = abs(fit.numbers[0, 4] - 1) < SAME_GAIN and abs(fit.numbers[0, 5]) < SAME_OFFSET
+        return bool(light) or max(np.abs(a).max(), np.abs(b).max()) < COLOURLESS
+    gain = np.clip((a * b).sum() / max(float((a * a).sum()), 1.0), *SATURATION)
+    shown, seen = warped_by(a, np.repeat(fit.numbers, 2, axis=0))
+    padded = np.pad(gain * shown, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    steps = [(down, across) for down in range(3) for across in range(3)]
+    shifted = (padded[:, d : d + TINT_SIDE, c : c + TINT_SIDE] for d, c in steps)
+    apart = np.min([np.hypot(*(b - other)) for other in shifted], axis=0)
+    return int(((apart > OTHER_COLOUR) & seen[0]).sum()) < OTHER_CELLS
+
+
+def look_closer(fit: Fit, first: CloseUp, second: CloseUp) -> Closer:
     """Look at one pair again.
 
     Args:
         fit: Of that pair.
-        first: uint8, shape (height, width): the grey picture in its own size.
-        second: The other one; the sizes need not be the same.
+        first: One picture.
+        second: The other one; their sizes need not be the same.
     """
     import numpy as np
 
-    overlay = lay_over(fit, close_up(first)[None], close_up(second)[None])
+    overlay = lay_over(fit, first.pixels[None], second.pixels[None])
     residual, explained = overlay.residual[0], overlay.explained[0]
     changed = np.abs(residual) > NOISE + _misfit(explained)
     if not changed.any():
         return Closer()
     one, other = (_details(p)[changed].sum() for p in (explained, explained + residual))
     rows, columns = (np.percentile(places, (5, 95)) for places in np.nonzero(changed))
-    shape = first.shape[1] / first.shape[0] / CLOSE_SIDE
     return Closer(
         changed=float(changed.mean()),
         solid=float(box_mean(changed.astype(np.float32), WINDOW).max()),
         both=float(min(one, other) / max(one, other, 1e-6)),
         strength=float(np.percentile(np.abs(residual[changed]), 90)),
-        width=float(columns[1] - columns[0] + 1) * shape,
+        width=float(columns[1] - columns[0] + 1) * first.aspect / CLOSE_SIDE,
         height=float(rows[1] - rows[0] + 1) / CLOSE_SIDE,
     )
 
@@ -176,22 +245,14 @@ def alike(largest: float, closer: Closer) -> bool:
     return closer.is_text() or (closer.strength < WEAK and largest <= FAR)
 
 
-def close_up(grey: Pixels) -> Pixels:
-    """A picture of the size for the second look: uint8, shape (256, 256)."""
-    import numpy as np
-    from PIL import Image
-
-    picture = Image.fromarray(np.ascontiguousarray(grey))
-    return np.asarray(picture.resize((CLOSE_SIDE, CLOSE_SIDE), Image.Resampling.BILINEAR))
-
-
 def box_mean(pixels: Pixels, side: int) -> Pixels:
     """The mean of the square of ``side`` pixels (odd) around each pixel; zeros beyond the edge."""
     import numpy as np
 
     half = side // 2
     sums = np.pad(pixels, ((half + 1, half), (half + 1, half))).cumsum(0).cumsum(1)
-    total = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    total: Pixels = sums[side:, side:] - sums[:-side, side:]
+    total = total - sums[side:, :-side] + sums[:-side, :-side]
     return total / side**2
 
 
@@ -220,4 +281,5 @@ def _blocks(pixels: Pixels) -> Pixels:
     side = pixels.shape[1] // half
     small = pixels.reshape(count, side, half, side, half).mean((2, 4))
     rows = small[:, 1:] + small[:, :-1]
-    return (rows[:, :, 1:] + rows[:, :, :-1]) / 4
+    blocks: Pixels = (rows[:, :, 1:] + rows[:, :, :-1]) / 4
+    return blocks

@@ -13,7 +13,7 @@ Hashes find candidates only; pictures of which one object was replaced have near
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,35 +23,39 @@ if TYPE_CHECKING:
 THUMB_SIDE = 64
 """Width and height of the thumbnail in pixels; the picture's aspect is given up."""
 
-SHORT_BITS = 64
 WIDE_BITS = 256
 
+MIN_SIDE = 24
+"""Pixels of the short side below which a picture shows too little to be told apart."""
 
-class Fingerprint(NamedTuple):
-    """What is kept of a picture's looks: 4,136 bytes."""
+MIN_CONTRAST = 4.0
+"""Standard deviation of grey levels below which a picture is plain."""
 
-    short: bytes
-    """64 bits: the lowest frequencies, for finding candidates."""
-    wide: bytes
-    """256 bits: more frequencies, for sorting out candidates that match by chance."""
-    thumb: bytes
-    """Grey levels, 64 x 64, row by row."""
+FINGERPRINT_BYTES = WIDE_BITS // 8 + THUMB_SIDE * THUMB_SIDE
+"""Size of a fingerprint: the wide hash, then the thumbnail."""
 
 
-def fingerprint(grey: Pixels) -> Fingerprint:
-    """Take the fingerprint of a picture.
+def fingerprint(grey: Pixels) -> bytes | None:
+    """The fingerprint of a picture: 256 bits of hash, then the thumbnail row by row.
+
+    The first 64 bits are the lowest frequencies and a hash of their own.
 
     Args:
         grey: uint8, shape (height, width), of any size from 1 x 1.
+
+    Returns:
+        4,128 bytes; ``None`` for a plain picture, which is like every other plain one, and for a
+        tiny one.
     """
     import numpy as np
 
     thumb = thumbnail(grey)
+    if min(grey.shape) < MIN_SIDE or thumb.std() < MIN_CONTRAST:
+        return None
     table = _cosines()
     levels = thumb.astype(np.float32)
     spectrum = (table @ (levels - levels.mean()) @ table.T).ravel()
-    signs = np.packbits(spectrum[_lowest(WIDE_BITS)] > 0)
-    return Fingerprint(signs[: SHORT_BITS // 8].tobytes(), signs.tobytes(), thumb.tobytes())
+    return np.packbits(spectrum[_lowest(WIDE_BITS)] > 0).tobytes() + thumb.tobytes()
 
 
 def thumbnail(grey: Pixels) -> Pixels:
@@ -74,23 +78,22 @@ def mirrored(hashes: Pixels) -> Pixels:
     """The hashes of the mirror images.
 
     Args:
-        hashes: uint8, shape (pictures, 8) or (pictures, 32): short or wide hashes.
+        hashes: uint8, shape (pictures, 32).
     """
-    return hashes ^ _odd_columns()[: hashes.shape[-1]]
+    return hashes ^ _odd_columns()
+
+
+FREQUENCIES = 24
+"""Rows and columns of the spectrum that are worked out; the 257 lowest lie within."""
 
 
 @cache
 def _cosines() -> Pixels:
-    """The rows of the transform that are used: float32, shape (frequencies, 64)."""
+    """The rows of the transform: float32, shape (24, 64)."""
     import numpy as np
 
-    count = 1 + max(int(place) // _TABLE for place in _lowest(WIDE_BITS))
     places = (np.arange(THUMB_SIDE) + 0.5) * np.pi / THUMB_SIDE
-    rows = np.cos(np.arange(_TABLE)[:, None] * places[None, :])
-    return rows.astype(np.float32) if count <= _TABLE else rows
-
-
-_TABLE = 24
+    return np.cos(np.arange(FREQUENCIES)[:, None] * places).astype(np.float32)
 
 
 @cache
@@ -98,7 +101,7 @@ def _lowest(count: int) -> Pixels:
     """Places of the lowest frequencies in the flattened spectrum, without that of the mean."""
     import numpy as np
 
-    down, across = np.divmod(np.arange(_TABLE * _TABLE), _TABLE)
+    down, across = np.divmod(np.arange(FREQUENCIES * FREQUENCIES), FREQUENCIES)
     order = np.lexsort((across, down, down**2 + across**2))
     return order[1 : count + 1]
 
@@ -108,4 +111,4 @@ def _odd_columns() -> Pixels:
     """The bits that turn when a picture is mirrored, packed like a wide hash."""
     import numpy as np
 
-    return np.packbits(_lowest(WIDE_BITS) % _TABLE % 2 == 1)
+    return np.packbits(_lowest(WIDE_BITS) % FREQUENCIES % 2 == 1)

@@ -1,0 +1,143 @@
+"""Near-duplicates: fingerprints, the join, alignment, pairs and stars, on drawn pictures."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageEnhance, ImageOps
+
+from tests.pictures import cropped, grey, jpeg, scene, with_another_thing, with_text
+from vqadata.images.edit import Looks, edit_of, in_words
+from vqadata.images.hamming import LOOSE_RADIUS, join, radius_for
+from vqadata.images.likeness import close_up
+from vqadata.images.near_pairs import NearPair, Prints, Search, candidates, near_pairs
+from vqadata.images.perceptual import FINGERPRINT_BYTES, fingerprint, mirrored
+from vqadata.images.stars import stars
+
+
+def found(
+    *pictures: Image.Image, near: bool = True, mirror: bool = False
+) -> dict[tuple[int, int], NearPair]:
+    prints = Prints(pa.chunked_array([pa.array([fingerprint(grey(p)) for p in pictures])]))
+
+    def close_ups(_: bool):
+        return lambda places: {p: close_up(np.asarray(pictures[p].convert("RGB"))) for p in places}
+
+    pairs = near_pairs(prints, close_ups, Search([], near), mirror=mirror)
+    return {(pair.left, pair.right): pair for pair in pairs}
+
+
+def test_a_fingerprint_has_one_size_and_plain_pictures_have_none() -> None:
+    assert len(fingerprint(grey(scene(1))) or b"") == FINGERPRINT_BYTES
+    assert fingerprint(np.full((100, 100), 200, np.uint8)) is None
+    assert fingerprint(grey(scene(1))[:20]) is None
+
+
+def test_the_hash_of_the_mirror_image_is_an_exclusive_or() -> None:
+    pixels = grey(scene(2, (256, 192)))
+    one, other = (
+        np.frombuffer(fingerprint(np.ascontiguousarray(p)) or b"", np.uint8)[None, :32]
+        for p in (pixels, pixels[:, ::-1])
+    )
+    assert np.bitwise_count(mirrored(one) ^ other).sum() <= 1
+    assert np.bitwise_count(one ^ other).sum() > 50
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32), st.integers(3, 16), st.booleans())
+def test_the_join_finds_what_comparing_all_finds(seed: int, radius: int, itself: bool) -> None:
+    rng = np.random.default_rng(seed)
+    # Few free bits, so that buckets are shared and near pairs are many.
+    mask = rng.integers(0, 2**64, dtype=np.uint64) & rng.integers(0, 2**64, dtype=np.uint64)
+    hashes = np.unique(rng.integers(0, 2**64, 300, dtype=np.uint64) & mask)
+    left, right = (hashes, hashes) if itself else (hashes[::2], hashes[1::2])
+    apart = np.bitwise_count(left[:, None] ^ right[None])
+    expected = np.argwhere(np.triu(apart <= radius, 1) if itself else apart <= radius)
+    pairs = join(left, radius, None if itself else right)
+    both = np.stack([pairs.left, pairs.right], 1)
+    got = np.sort(both, axis=1) if itself else both
+    assert sorted(map(tuple, got.tolist())) == sorted(map(tuple, expected.tolist()))
+
+
+def test_the_radius_shrinks_where_there_are_many() -> None:
+    assert radius_for(100_000) == radius_for(1000, 100) == LOOSE_RADIUS
+    assert 8 <= radius_for(1_000_000) < radius_for(500_000) < LOOSE_RADIUS
+
+
+EDITS = {
+    "re-encode": lambda p: Image.open(io.BytesIO(jpeg(p, 35))),
+    "resize": lambda p: p.resize((170, 128)),
+    "crop": cropped,
+    "bright": lambda p: ImageEnhance.Brightness(p).enhance(1.2),
+    "grey": ImageOps.grayscale,
+    "combined": lambda p: ImageEnhance.Brightness(cropped(p).resize((230, 170))).enhance(0.9),
+    "text": with_text,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_edits_are_found(edit: str) -> None:
+    pictures = [scene(seed) for seed in range(20, 30)]
+    edited = [EDITS[edit](picture) for picture in pictures]
+    pairs = found(*pictures, *edited)
+    assert set(pairs) <= {(n, n + 10) for n in range(10)}
+    assert len(pairs) >= (8 if edit in ("text", "combined") else 10)
+
+
+def test_pictures_with_another_thing_are_not_the_same() -> None:
+    pictures = [scene(seed) for seed in range(40, 60)]
+    assert found(*pictures, *map(with_another_thing, pictures), near=False) == {}
+    assert len(found(*pictures, *map(with_another_thing, pictures))) <= 1
+
+
+def test_another_colour_of_the_same_light_is_another_picture() -> None:
+    picture = scene(5)
+    light, blue, red = picture.convert("YCbCr").split()
+    turned = Image.merge("YCbCr", (light, ImageOps.invert(blue), ImageOps.invert(red)))
+    assert found(picture, turned.convert("RGB")) == {}
+
+
+def test_mirror_images_are_looked_for_apart() -> None:
+    picture = scene(7)
+    assert found(picture, ImageOps.mirror(picture)) == {}
+    pair = found(picture, ImageOps.mirror(picture), mirror=True)[0, 1]
+    assert (pair.mirror, pair.level) == (True, "certain")
+
+
+def test_the_edit_is_said_in_words() -> None:
+    picture = scene(9, (400, 300))
+    small = picture.crop((20, 0, 400, 300)).resize((190, 150))
+    pair = found(picture, small)[0, 1]
+    looks = [Looks(*p.size, "RGB", "JPEG") for p in (picture, small)]
+    edit = edit_of(pair, False, looks[0], looks[1])
+    assert edit["crop"] == pytest.approx([5, 0, 0, 0], abs=0.7)
+    assert edit["size"] == pytest.approx(0.5, abs=0.02)
+    assert in_words(edit).startswith("cropped by ")
+    back = edit_of(pair, True, looks[1], looks[0])
+    assert back["crop"] == pytest.approx([-5.3, 0, 0, 0], abs=0.8)
+    assert "with more of the scene" in in_words(back)
+
+
+def test_many_blank_pages_are_said_aloud() -> None:
+    page = grey(scene(3))
+    prints = Prints(pa.chunked_array([pa.array([fingerprint(page)] * 40 + [None])]))
+    notes: list[str] = []
+    left, right = candidates(prints, notes)
+    assert set(zip(left[:39].tolist(), right[:39].tolist(), strict=True)) == {
+        (0, n) for n in range(1, 40)
+    }
+    assert "40 pictures share their hash" in notes[0]
+
+
+def test_stars_do_not_chain() -> None:
+    pairs = [NearPair(a, b, "likely", 0.1, (1, 0, 1, 0, 1, 0), False, False)
+             for a, b in ((0, 1), (1, 2), (2, 3))]  # fmt: skip
+    middles = {member: middle for member, (middle, _) in stars(pairs, [1, 0, 2, 3]).items()}
+    assert middles == {0: 1, 2: 1}
+    middles = {member: middle for member, (middle, _) in stars(pairs, [0, 3, 1, 2]).items()}
+    assert middles == {1: 0, 2: 3}
