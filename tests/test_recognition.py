@@ -60,6 +60,17 @@ def test_the_files_that_are_told_are_those_of_the_fixture(
 
 OTHERS = {
     "captions": ({"annotations": [{"image_id": 1, "id": 2, "caption": "A dog."}]}, "COCO captions"),
+    "captions as published": (
+        {
+            "info": {}, "images": [{"id": 1, "file_name": "1.jpg"}],
+            "annotations": [{"image_id": 1, "id": 2, "caption": "A dog."}],
+        },
+        "COCO captions",
+    ),
+    "list of data sets": (
+        {"mine": {"file_name": "mine.json", "columns": {"messages": "messages"}}},
+        "LLaMA-Factory's list of data sets",
+    ),
     "boxes": (
         {"annotations": [{"image_id": 1, "category_id": 3, "bbox": [0, 0, 1, 1]}]},
         "COCO detection",
@@ -67,7 +78,7 @@ OTHERS = {
     "results": ([{"question_id": 1, "answer": "yes"}], "VQA results"),
     "scene graphs": ({"7": {"width": 1, "height": 2, "objects": {}}}, "scene graphs"),
     "choices": ({"7": {"valid": ["red"], "plausible": ["red"]}}, "GQA choices"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -140,3 +151,36 @@ def test_a_list_with_a_record_a_line_is_one_document(tmp_path: Path) -> None:
     path = tmp_path / "val.json"
     path.write_text(f'{{"data": [\n{json.dumps(GQA)},\n{json.dumps(GQA)}\n]}}', encoding="utf-8")
     assert len(recognise(path).options["data"]) == 1
+
+
+SLAKE = {"qid": 1, "img_name": "x1/source.jpg", "question": "Q?", "answer": "A", "q_lang": "en"}
+
+
+def test_slake_files_of_single_pictures_do_not_come_again(tmp_path: Path) -> None:
+    for name in ("train.json", "imgs/x1/question.json", "imgs/x2/question.json"):
+        written(tmp_path / name, [SLAKE])
+    told = recognise(tmp_path)
+    assert told.options == {"data": [tmp_path / "train.json"]}
+    assert told.unread == ["question.json", "question.json"]
+
+
+def test_vqa_med_questions_do_not_come_again_without_answers(tmp_path: Path) -> None:
+    (tmp_path / "Test_Questions.txt").write_text("p1|what is it?\np1|is it?\n")
+    answered = tmp_path / "Test_Questions_w_Ref_Answers.txt"
+    answered.write_text("p1|organ|what is it?|lung\np1|organ|is it?|no\n")
+    assert recognise(tmp_path).options == {"data": [answered]}
+
+
+def test_a_byte_that_is_not_utf8_hides_no_layout(tmp_path: Path) -> None:
+    path = tmp_path / "val.json"
+    path.write_bytes(json.dumps({"7": GQA}).encode().replace(b"Is it", b"Is \xe9t"))
+    assert recognise(path).source.step_name() == "gqa"
+
+
+def test_a_file_of_which_nothing_can_be_read_is_named(tmp_path: Path) -> None:
+    written(tmp_path / "q.json", [{"question_id": 1, "image_id": 2, "question": "Is it?"}])
+    (tmp_path / "a.json").write_text('{"annotations": [{"question_id": 1, "answers": [')
+    (tmp_path / "b.json").write_text("")
+    assert recognise(tmp_path).unread == [
+        "a.json (no record of it can be read)", "b.json (an empty file)"
+    ]  # fmt: skip

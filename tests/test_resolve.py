@@ -36,6 +36,8 @@ COCO14, COCO17 = "COCO_val2014_000000000042.jpg", "000000000042.jpg"
         ("deep/b.png", "other/b.png"),
         ("b.png", "b"),
         ("b.png", "a\\b.png"),
+        ("coco/b.png", "/nowhere/here/coco/b.png"),
+        ("b.png", "C:\\Users\\ann\\b.png"),
         (COCO17, COCO14),
         (f"val2017/{COCO17}", f"val2014/{COCO14}"),
         (f"val2014/{COCO14}", COCO17),
@@ -43,6 +45,12 @@ COCO14, COCO17 = "COCO_val2014_000000000042.jpg", "000000000042.jpg"
 )
 def test_a_picture_is_found(there: str, asked: str, tmp_path: Path) -> None:
     assert found(folder(tmp_path, there), asked) == there
+
+
+def test_an_absolute_path_that_is_another_picture_is_not_replaced(tmp_path: Path) -> None:
+    own = folder(tmp_path / "own", "b.png") / "b.png"
+    with pytest.raises(OutsideRootError):
+        found(folder(tmp_path / "root", "b.png"), str(own))
 
 
 @pytest.mark.parametrize(

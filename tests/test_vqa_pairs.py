@@ -77,3 +77,15 @@ def test_annotations_without_their_questions_are_named(vqa_v2: Path) -> None:
 def test_more_annotations_than_questions_are_refused(vqa_v2: Path) -> None:
     with pytest.raises(ValueError, match="no more annotations files"):
         CocoVqa(questions="q.json", annotations=["a.json", "b.json"])
+
+
+def test_abstract_scenes_have_names_of_their_own(tmp_path: Path) -> None:
+    header = {"data_type": "abstract_v002", "data_subtype": "train2015"}
+    asked = [{"question_id": 421, "image_id": 42, "question": "Who looks happier?"}]
+    path = tmp_path / "OpenEnded_abstract_v002_train2015_questions.json"
+    path.write_text(json.dumps(header | {"questions": asked}))
+    picture = "abstract_v002_train2015_000000000042.png"
+    (tmp_path / picture).write_bytes(encoded())
+    convert(CocoVqa(questions=path), tmp_path / "out")
+    (record,) = open_shards(tmp_path / "out").records()
+    assert record.image_path == picture

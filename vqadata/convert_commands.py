@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from vqadata.steps import Source
 
 
+SHOWN = 10
+"""Files that are named where many were not read."""
+
+
 class SourceGroup(click.Group):
     """One command for each source that is found."""
 
@@ -68,7 +72,8 @@ def _convert_auto(path: Path, **given: Any) -> int:
     told = recognise(path)
     click.echo(f"{path}: {told.source.step_name()}, because {told.why}")
     if told.unread:
-        click.echo(f"not read: {', '.join(told.unread)}")
+        more = f", and {len(told.unread) - SHOWN} more" if len(told.unread) > SHOWN else ""
+        click.echo(f"not read: {', '.join(told.unread[:SHOWN])}{more}")
     if path.is_dir() and not given["image_root"]:
         given["image_root"] = (path,)
     return _convert(told.source, **(given | told.options))

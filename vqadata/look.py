@@ -28,7 +28,7 @@ MOST_FILES = 500
 """Files of a folder that are looked at."""
 
 Form = Literal[
-    "json", "keyed", "lines", "table", "cells", "parquet", "arrow", "pickle", "archive", "other"
+    "json", "keyed", "lines", "table", "cells", "parquet", "arrow", "pickle", "other"
 ]  # fmt: skip
 """``json``: a document with a list of records; ``keyed``: an object of records by their ids;
 ``cells``: lines of cells with ``|`` between, without names."""
@@ -40,7 +40,6 @@ _MAGIC: tuple[tuple[bytes, Form], ...] = (
     (b"PAR1", "parquet"),
     (b"ARROW1", "arrow"),
     (b"\xff\xff\xff\xff", "arrow"),  # a stream: the mark before its first message
-    (b"PK\x03\x04", "archive"),
     (b"\x80", "pickle"),
 )
 _TABLES = (".csv", ".tsv", ".tab")
@@ -59,6 +58,8 @@ class FileLook(NamedTuple):
     columns of Parquet and Arrow."""
     records: list[dict[str, Any]]
     """The first records; of Parquet and Arrow one that has only the names of the columns."""
+    fault: str = ""
+    """Why nothing of it could be read; empty if it could."""
 
     @property
     def fields(self) -> frozenset[str]:
@@ -84,8 +85,17 @@ def look_at(path: Path) -> Look:
     """
     if not path.exists():
         raise VqaDataError(str(path), "no such file or folder", "", "Check the path.")
-    files = [path] if path.is_file() else list(_files_below(path))
-    return Look(path, [look_at_file(file) for file in files])
+    if path.is_file():
+        return Look(path, [look_at_file(path)])
+    return Look(path, [_look_inside(file) for file in _files_below(path)])
+
+
+def _look_inside(path: Path) -> FileLook:
+    """Look at a file of a folder: one that cannot be read says so, and hides no other."""
+    try:
+        return look_at_file(path)
+    except VqaDataError as error:
+        return FileLook(path, "other", "", {}, [], error.found)
 
 
 def look_at_file(path: Path) -> FileLook:
@@ -96,6 +106,8 @@ def look_at_file(path: Path) -> FileLook:
     """
     head = _head(path)
     start = head.lstrip()[:1]
+    if not start:
+        return FileLook(path, "other", "", {}, [], "an empty file")
     form = next((form for magic, form in _MAGIC if head.startswith(magic)), None)
     if form in COLUMNAR:
         return _columns(path, form)
@@ -118,7 +130,7 @@ def _columns(path: Path, form: Form) -> FileLook:
     try:
         schema = open_columnar(path).schema
     except VqaDataError:
-        return FileLook(path, form, "", {}, [])
+        return FileLook(path, form, "", {}, [], f"{form.capitalize()} that is damaged")
     types = {field.name: str(field.type) for field in schema}
     return FileLook(path, form, "", types, [dict.fromkeys(types)])
 
@@ -152,7 +164,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _head(path: Path) -> bytes:
-    """The first bytes, unpacked if it is gzip, without a byte-order mark."""
+    """The first bytes, unpacked and in UTF-8."""
     with InputFile(path) as file:
         return file.read(HEAD_BYTES)
 
@@ -177,8 +189,9 @@ def _value(head: bytes, start: int) -> Any:
 
 
 def _decoded(text: bytes) -> Any:
+    """The value of a JSON text; a byte that is not UTF-8 hides no layout."""
     try:
-        return msgspec.json.decode(text)
+        return msgspec.json.decode(text.decode("utf-8", "replace"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -231,8 +231,8 @@ def _missing_hint(manifest: Manifest) -> str:
     if not any("missing-picture" in entry.dropped for entry in manifest.balance):
         return ""
     return (
-        ": the pictures were not found. Pass --image-root, or convert the text alone with "
-        "--missing-pictures keep"
+        ": the pictures were not found. Pass --image-root (links that lead out of it are not "
+        "followed: name their targets), or convert the text alone with --missing-pictures keep"
     )
 
 

@@ -15,6 +15,10 @@ from vqadata.steps import Recognition, Source
 KNOWN_OTHERS: tuple[tuple[str, frozenset[str]], ...] = (
     ("COCO captions: texts about pictures, no questions", frozenset({"image_id", "caption"})),
     ("COCO detection: boxes, no questions", frozenset({"bbox", "category_id"})),
+    (
+        "LLaMA-Factory's list of data sets: name the file that it lists",
+        frozenset({"file_name", "columns"}),
+    ),
     ("COCO panoptic segmentation, no questions", frozenset({"segments_info"})),
     ("text detection or recognition labels, no questions", frozenset({"instances", "img_path"})),
     ("text recognition labels, no questions", frozenset({"filename", "text"})),
@@ -28,6 +32,8 @@ KNOWN_OTHERS: tuple[tuple[str, frozenset[str]], ...] = (
 RESULTS = frozenset({"question_id", "answer"})
 """All the fields of a VQA results file: answers of a model, without their questions."""
 
+NO_RECORDS = "no record of it can be read"
+
 RESULT_EXTRAS = frozenset({"image_id", "probs", "score", "confidence"})
 
 
@@ -40,7 +46,7 @@ class Recognised(NamedTuple):
     why: str
     """What the layout was told by."""
     unread: list[str]
-    """Other files with records that lie there, and what they are where that is known."""
+    """Other files of data that lie there, and what they are where that is known."""
 
 
 def recognise(path: Path) -> Recognised:
@@ -69,8 +75,9 @@ def _unread(look: Look, told: Recognition) -> Iterator[str]:
     """The files with records that are in none of the options."""
     named = [value for given in told.options.values() for value in _listed(given)]
     for file in look.files:
-        if file.records and file.path not in (*told.files, *named):
-            kind = other_kind(file)
+        data = file.records or file.fault or file.form != "other"
+        if data and file.path not in (*told.files, *named):
+            kind = file.fault or other_kind(file) or ("" if file.records else NO_RECORDS)
             yield f"{file.path.name} ({kind})" if kind else file.path.name
 
 
@@ -87,6 +94,8 @@ def other_kind(file: FileLook) -> str | None:
     """What kind of file it is, if it is a known one that holds no questions about pictures."""
     if file.form == "pickle":
         return "a Python pickle, which can run any code when it is read"
+    if file.key == "images" and {"id", "file_name"} <= file.fields:
+        return "COCO captions, boxes or keypoints, no questions"
     if file.fields >= RESULTS and file.fields <= RESULTS | RESULT_EXTRAS:
         return "VQA results: answers of a model without the questions"
     return next((what for what, fields in KNOWN_OTHERS if fields <= file.fields), None)
@@ -127,7 +136,7 @@ def _described(look: Look) -> str:
 def _fields_of(files: list[FileLook]) -> Iterator[str]:
     for file in files[:3]:
         fields = ", ".join(sorted(file.fields)[:12])
-        yield f"{file.path.name} ({f'fields {fields}' if fields else f'form {file.form}'})"
+        yield f"{file.path.name} ({f'fields {fields}' if fields else file.fault or NO_RECORDS})"
 
 
 def _shown(files: tuple[Path, ...]) -> str:

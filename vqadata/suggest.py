@@ -118,7 +118,7 @@ def suggest_map(path: Path, records: str | None = None) -> Suggestion:
     """Propose a field map for a file.
 
     Args:
-        path: JSON, JSON lines, CSV or TSV, plain or gzip.
+        path: JSON, JSON lines, CSV or TSV, plain or packed.
         records: Dotted path to the list of records; by default the file's only list.
 
     Raises:

@@ -93,8 +93,8 @@ class Resolver:
         """Find the file for ``name``; ``None`` if there is none, or no single one.
 
         Raises:
-            OutsideRootError: The name leads out of the roots, by ``..``, as an absolute path or
-                through a symbolic link.
+            OutsideRootError: The name leads out of the roots, by ``..``, through a symbolic link,
+                or as an absolute path whose end is nowhere under them.
         """
         if name not in self._memory:
             if len(self._memory) >= REMEMBERED:
@@ -144,7 +144,12 @@ class Resolver:
         for root in self._roots:
             if path.resolve().is_relative_to(root):
                 return _inside(root, path, "path") if _is_file(path) else None
-        raise OutsideRootError(str(path))
+        # Another machine's path, such as /home/ann/coco/1.jpg, is a prefix that is wrong here. If
+        # it is right here, another picture that happens to be called so must not take its place.
+        elsewhere = None if _is_file(path) else self._by_index(PurePosixPath(path))
+        if elsewhere is None:
+            raise OutsideRootError(str(path))
+        return elsewhere
 
     def _by_index(self, path: PurePosixPath) -> Found | None:
         return self._pictures_below().find(path)

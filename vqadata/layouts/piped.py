@@ -71,7 +71,7 @@ def read_piped(path: Path, header: dict[str, Any]) -> Table:
     """Read a file of such lines.
 
     Args:
-        path: The file, plain or gzip.
+        path: The file, plain or packed.
         header: What is known of all its records.
 
     Raises:

@@ -19,6 +19,7 @@ from vqadata.layouts.table import Table, read_table
 from vqadata.look import COLUMNAR, FileLook, Look
 from vqadata.reading.inputs import ledger_names
 from vqadata.reading.json_scan import RawRecord
+from vqadata.reading.packed import PACKED_SUFFIXES
 from vqadata.record import Row
 from vqadata.steps import Recognition, Source, Workspace
 
@@ -55,7 +56,7 @@ class RowSource(Source):
     """Folders beside the first file in which pictures are looked up as well."""
 
     data: list[Path] = Field(
-        description="File or files of the data set, plain or gzip, or a folder of them.",
+        description="File or files of the data set, plain or packed, or a folder of them.",
         min_length=1,
         json_schema_extra={"argument": True, "metavar": "FILE..."},
     )
@@ -163,5 +164,5 @@ class RowSource(Source):
         return sorted(files)
 
     def _reads(self, file: Path) -> bool:
-        suffixes = [suffix for suffix in file.suffixes if suffix not in (".gz", ".gzip")]
+        suffixes = [suffix for suffix in file.suffixes if suffix.lower() not in PACKED_SUFFIXES]
         return bool(suffixes) and suffixes[-1].lower() in self.suffixes

@@ -1,4 +1,4 @@
-"""Any file of records, whatever its format: JSON, JSON lines, CSV or TSV, plain or gzip.
+"""Any file of records, whatever its format: JSON, JSON lines, CSV or TSV, plain or packed.
 
 The format is told by the extension for CSV and TSV, by the content for the rest, since JSON lines
 are often called ``.json``. Every format ends in the same: raw records in file order, and a way to
@@ -114,7 +114,7 @@ def read_table(
     """Open a file of records.
 
     Args:
-        path: The file, plain or gzip whatever its name.
+        path: The file, plain or packed whatever its name.
         records: Dotted path to the list of records in a JSON document; by default the document
             itself, or its only list of objects.
         keep_whole: Accept a truncated file: give the whole records before the break.

@@ -30,7 +30,6 @@ MEMBERS_LOOKED_AT = 20
 """Members that tell an object of records from one that holds a list of them."""
 
 _OBJECT_LIST = re.compile(rb"\[\s*\{")
-_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 Kind = Literal["table", "lines", "keyed", "document"]
 
@@ -58,7 +57,7 @@ def form_of(path: Path, records: str | None = None, keyed: bool = False) -> Form
     """Tell the format of a file.
 
     Args:
-        path: The file, plain or gzip.
+        path: The file, plain or packed.
         records: The dotted path to the list of records, if one is given.
         keyed: Whether a document may be an object of records, keyed by id.
 
@@ -85,10 +84,8 @@ def _read_head(path: Path) -> _Head:
         while b"\n" not in text and len(text) < LONGEST_HEAD and (more := file.read(len(text))):
             text += more
         is_whole, damage = not file.read(1), file.damage
-    if text[:2] in _WIDE_MARKS or b"\0" in text[:4]:
-        raise VqaDataError(str(path), "not UTF-8 text", "UTF-8", "Convert it with iconv.")
     if is_whole and not text.strip():
-        found = f"damaged gzip: {damage}" if damage else "an empty file"
+        found = damage or "an empty file"
         raise VqaDataError(str(path), found, "records")
     return _Head(text, is_whole)
 

@@ -33,12 +33,12 @@ class VqaSource(Source):
     grouped: ClassVar[bool] = True
 
     questions: list[Path] = Field(
-        description="Questions file, plain or gzip; several splits: give it several times.",
+        description="Questions file, plain or packed; several splits: give it several times.",
         min_length=1,
     )
     annotations: list[Path] = Field(
         default_factory=list,
-        description="Annotations file, plain or gzip; several: in the order of the questions. "
+        description="Annotations file, plain or packed; several: in the order of the questions. "
         "Splits without one, such as test, come last.",
     )
     subset: str | None = Field(
@@ -49,7 +49,7 @@ class VqaSource(Source):
     image_name: str | None = Field(
         None,
         description="Picture name as a template, such as {image_id}.jpg or VizWiz_{image_id}.png; "
-        "by default the COCO name.",
+        "by default the COCO name, or that of the abstract scenes.",
     )
 
     @classmethod
@@ -100,15 +100,16 @@ class VqaSource(Source):
             yield from join(files, self._mapping(files), work.ledger, work.scratch, earlier)
 
     def _mapping(self, files: Files) -> Mapping:
-        subset = self.subset or ""
-        if not subset and self.image_name is None:
-            subset = str(files.questions.read_header("data_subtype") or "")
+        subset, template = self.subset or "", self.image_name
+        if template is None:
+            subset = subset or str(files.questions.read_header("data_subtype") or "")
+            template = scene_template(str(files.questions.read_header("data_type") or ""), subset)
         return Mapping(
             source=self.step_name(),
             drop_unanswered=self.unanswered == "drop",
             split=self.split,
             licence=self.licence,
-            image_paths=lambda ids: picture_names(ids, subset, self.image_name),
+            image_paths=lambda ids: picture_names(ids, subset, template),
         )
 
     def _files(self, questions: Path, annotations: Path | None) -> Files:
@@ -119,6 +120,17 @@ class VqaSource(Source):
             return Files(asked, names[questions], None, "")
         answered = JsonBlocks(annotations, "annotations", keep_whole)
         return Files(asked, names[questions], answered, names[annotations])
+
+
+def scene_template(data_type: str, subset: str) -> str | None:
+    """How the abstract scenes of VQA v1 are named; ``None`` for photos.
+
+    >>> scene_template("abstract_v002", "train2015").format(image_id=42)
+    'abstract_v002_train2015_000000000042.png'
+    """
+    if not data_type.startswith("abstract_") or not subset or {*"{}"} & {*data_type, *subset}:
+        return None
+    return f"{data_type}_{subset}_{{image_id:0>{COCO_DIGITS}}}.png"
 
 
 def picture_names(ids: pa.Array, subset: str, template: str | None) -> pa.Array:

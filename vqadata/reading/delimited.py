@@ -55,7 +55,7 @@ class Delimited(RecordStream):
     r"""The rows of a file and its columns.
 
     Args:
-        path: The file, plain or gzip.
+        path: The file, plain or packed.
         delimiter: ``b","``, ``b"\t"`` or ``b";"``; ``None`` to tell it from the header line.
         keep_whole: Accept a truncated file: give the whole rows before the break.
         ragged: Take cells that lack at the end of a row for empty ones.

@@ -28,7 +28,7 @@ class Block(NamedTuple):
 
 
 class JsonBlocks:
-    """The list of records of a JSON file, plain or gzip, block by block.
+    """The list of records of a JSON file, plain or packed, block by block.
 
     Args:
         path: The file.

@@ -148,11 +148,11 @@ def no_list(
         path: The file.
         names: The keys that there are.
         keys: Those that may hold the list; any if there are none.
-        damage: What is wrong with the gzip file, whose rest may hold it.
+        damage: What is wrong with the packed file, whose rest may hold it.
     """
     if damage is not None:
         remedy = "Download it again."
-        return VqaDataError(str(path), f"damaged gzip: {damage}", "a whole gzip file", remedy)
+        return VqaDataError(str(path), damage, "a whole file", remedy)
     found = f"top-level keys: {shown(sorted(names)) or 'nothing'}"
     expected = f"a list, or a key {' or '.join(keys) or 'with a list'}"
     remedy = "Check which file is which." if keys else "Name the list with --records PATH."

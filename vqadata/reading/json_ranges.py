@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from vqadata.errors import VqaDataError
-from vqadata.reading.inputs import GZIP_MAGIC, UTF8_MARK
+from vqadata.reading.inputs import InputFile
 from vqadata.reading.json_blocks import Block, JsonBlocks
 from vqadata.reading.json_cutter import Cutter, Gap, ListShape, learn_gap
 from vqadata.reading.json_exact import LOOK_AHEAD, Sight
 from vqadata.reading.json_scan import Break
 from vqadata.reading.json_walk import Walk
+from vqadata.reading.packed import UTF8_MARK
 from vqadata.reading.record_stream import BLOCK_BYTES, broken_off
 
 HEAD_BYTES = 1 << 16
@@ -56,7 +57,7 @@ class JsonRange:
     """The records that begin in the bytes ``start`` to ``stop`` of a JSON file.
 
     Args:
-        path: The file; not gzip, which can only be read from its beginning.
+        path: The file; not a packed one, which can only be read from its beginning.
         key: The top-level key that holds the list; a top-level list is always accepted.
         start: Offset in the file from which on records are read.
         stop: Offset from which on they are left to the next range.
@@ -77,6 +78,7 @@ class JsonRange:
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         """Find the list, and what stands between two of its records."""
+        _see_to_plain(path)
         blocks = JsonBlocks(path, key)
         self._path, self._key = path, blocks.key
         self._stop, self._block_bytes = stop, block_bytes
@@ -84,8 +86,6 @@ class JsonRange:
         """What was read; there once all blocks were."""
         with path.open("rb") as file:
             head = file.read(len(UTF8_MARK))
-            if head.startswith(GZIP_MAGIC):
-                raise VqaDataError(str(path), "gzip", "a file that is not packed", "Unpack it.")
             first = blocks.list_offset + len(UTF8_MARK) * (head == UTF8_MARK)
             file.seek(first)
             space = file.read(HEAD_BYTES)
@@ -159,6 +159,13 @@ def first_numbers(parts: Sequence[Part]) -> list[int]:
     ends = [number for number, part in enumerate(parts, 1) if part.is_last]
     counts = [part.records for part in parts[: ends[0] if ends else len(parts)]]
     return [0, *accumulate(counts)][: len(counts)]
+
+
+def _see_to_plain(path: Path) -> None:
+    with InputFile(path) as file:
+        if file.packing is not None:
+            expected = "a file in UTF-8 that is not packed"
+            raise VqaDataError(str(path), file.packing, expected, "Unpack it.")
 
 
 def _gap_of(file: BinaryIO, first: int) -> Gap:

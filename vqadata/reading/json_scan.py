@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-_TOKEN = re.compile(rb'["{}\[\]]')
-_STRING_END = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_WHOLE_STRING = re.compile(_STRING, re.DOTALL)
+_TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*')
 LOOK = 256
 """Bytes of a value that tell what kind of list it is."""
@@ -106,16 +107,13 @@ def value_end(data: bytes, position: int) -> int | None:
     if first not in (b"{", b"[", b'"'):
         match = re.compile(rb"[^\s,\]}]*").match(data, position)
         return match.end() if match else position
+    if first == b'"':
+        string = _WHOLE_STRING.match(data, position)
+        return string.end() if string else None
     depth = 0
-    while token := _TOKEN.search(data, position):
-        position = token.end()
-        if token[0] == b'"':
-            string = _STRING_END.match(data, position)
-            if string is None:
-                return None
-            position = string.end()
-        else:
-            depth += 1 if token[0] in b"{[" else -1
+    while bracket := _TO_BRACKET.match(data, position):
+        position = bracket.end()
+        depth += 1 if bracket[1] in b"{[" else -1
         if depth == 0:
             return position
     return None

@@ -19,8 +19,6 @@ from vqadata.reading.json_scan import Break, RawRecord
 BLOCK_BYTES = 4 << 20
 """Bytes that are read before a block is cut."""
 
-DAMAGED = "damaged gzip"
-
 
 class End(NamedTuple):
     """What is known at the end of a pass."""
@@ -35,7 +33,7 @@ class RecordStream(ABC):
     """The records of one file.
 
     Args:
-        path: The file, plain or gzip.
+        path: The file, plain or packed.
         keep_whole: Accept a truncated file: give the whole records before the break.
         block_bytes: Bytes to read before a block is cut.
     """
@@ -74,11 +72,11 @@ class RecordStream(ABC):
 
 
 def damaged(file: InputFile, broken: Break | None) -> Break | None:
-    """The break of a file that was read to its end; a gzip file may be damaged behind all text."""
+    """The break of a file that was read to its end; a packed one may be damaged behind its text."""
     offset, what = broken or (file.offset, "its text is whole")
-    if file.damage is None or what.startswith(DAMAGED):
+    if file.damage is None or what.startswith(file.damage):
         return broken
-    return Break(offset, f"{DAMAGED}: {file.damage}; {what}")
+    return Break(offset, f"{file.damage}; {what}")
 
 
 def broken_off(path: Path, broken: Break, whole: int) -> VqaDataError:

@@ -3,7 +3,8 @@
 Origin: Antol et al., ICCV 2015 (https://arxiv.org/abs/1505.00468), Goyal et al., CVPR 2017
 (https://arxiv.org/abs/1612.00837); https://visualqa.org/download.html.
 Licence: questions and annotations CC BY 4.0; COCO pictures under their Flickr licences.
-TextVQA and VizWiz in the same layout, with string ids, are read too.
+TextVQA and VizWiz in the same layout, with string ids, are read too, and the abstract scenes of
+VQA v1, whose pictures are called ``abstract_v002_train2015_000000011779.png``.
 
 One raw question and annotation::
 

@@ -33,10 +33,15 @@ from vqadata.layouts.rows import answer_columns
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
 from vqadata.ledger import Rejection
+from vqadata.look import Look
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
+from vqadata.steps import Recognition
 
 OTHER_LANGUAGE = "other-language"
+
+OF_ONE_PICTURE = "question.json"
+"""What the file is called that lies beside each picture, with its questions."""
 
 
 class Raw(msgspec.Struct):
@@ -60,6 +65,15 @@ class Slake(RowSource):
     language: Literal["all", "en", "zh"] = Field(
         "all", description="Language of the questions to convert; the others are dropped."
     )
+
+    @classmethod
+    def recognise(cls, look: Look) -> Recognition:
+        """Tell the files; those of single pictures hold the questions of the splits again."""
+        told = super().recognise(look)
+        splits = [path for path in told.files if path.name.lower() != OF_ONE_PICTURE]
+        if not splits or len(splits) == len(told.files):
+            return told
+        return told._replace(files=tuple(splits), options={"data": splits})
 
     def rows(
         self, record: RawRecord, members: dict[str, Any], table: Table

@@ -8,8 +8,8 @@ Lines of cells, no header: ``image|question|answer`` in the training files; ``im
 test questions; ``image|category|question|answer`` in those of 2019 with reference answers, where
 several answers stand behind each other with ``#`` between; in 2018 tabs, and a number before each
 line. The files of one category (``C1_Modality_train.txt``) name it; they hold the same questions
-as ``All_QA_Pairs_train.txt``, so that one is left out where they are found. Pictures are called
-``<image>.jpg``.
+as ``All_QA_Pairs_train.txt``, so that one is left out where they are found; test questions are left
+out where the same ones are found with their answers. Pictures are called ``<image>.jpg``.
 
 Quirks: a question with ``|`` in it has a cell too many and is quarantined; spaces around cells are
 not kept.
@@ -39,6 +39,9 @@ from vqadata.record import Row
 from vqadata.steps import Recognition
 
 _CATEGORY = re.compile(r"C\d_?(?P<category>[A-Za-z]+)_", re.IGNORECASE)
+
+_ANSWERED = re.compile(r"_w_ref_answers$", re.IGNORECASE)
+"""What the name of a file of test questions ends in, where it has the answers."""
 
 
 class VqaMed(RowSource):
@@ -95,11 +98,19 @@ class VqaMed(RowSource):
 
 
 def _once(files: list[Path]) -> list[Path]:
-    """The files without those that hold all questions of a split whose categories are there too."""
+    """The files without those whose questions others hold as well.
+
+    That is all questions of a split whose categories are there too, and test questions that are
+    there with their answers.
+    """
     apart = {split_of(file.name) for file in files if _CATEGORY.match(file.name)}
+    answered = {
+        file.stem[: match.start()] for file in files if (match := _ANSWERED.search(file.stem))
+    }
     return [
         file for file in files
         if not (file.name.lower().startswith("all_qa") and split_of(file.name) in apart)
+        and file.stem not in answered
     ]  # fmt: skip
 
 
