@@ -83,6 +83,8 @@ def _convert_auto(path: Path, **given: Any) -> int:
 def convert() -> None:
     """Convert a data set to shards.
 
+    Not sure which of these it is? vqadata convert auto PATH tells.
+
     \b
     Example:
       vqadata convert coco-vqa --questions q.json --annotations a.json \\
