@@ -13,7 +13,8 @@ PEERS = ms-swift llama-factory readers energon evalscope
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-versions clean
+.PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-versions \
+  bench-pictures clean
 .PHONY: peers peers-exports $(PEERS:%=peers-%)
 .SECONDARY:
 
@@ -53,13 +54,18 @@ format: $(BIN)/.installed  ## format the code, rewrite the schemas
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m tests.schemas
 
-bench: bench-convert bench-versions  ## reprint the tables of benchmarks/
+bench: bench-convert bench-versions bench-pictures  ## reprint the tables of benchmarks/
 
 bench-convert: $(BIN)/.installed  ## conversion at the size of the VQA v2 training set; minutes
 	$(BIN)/python -m benchmarks.convert
 
 bench-versions: $(BIN)/.installed  ## diff and split at the size of the VQA v2 training set
 	$(BIN)/python -m benchmarks.versions --questions 443757
+
+bench-pictures: $(BIN)/.installed $(PEERS_DIR)/pictures/.installed  ## audit, duplicates, marks
+	$(BIN)/python -m benchmarks.pictures --peers $(PEERS_DIR)/pictures/bin/python
+	for part in duplicates watermarks; do \
+	  if [ -f benchmarks/$$part.py ]; then $(BIN)/python -m benchmarks.$$part || exit 1; fi; done
 
 peers: $(PEERS:%=peers-%)  ## read the exports with the tools that they are for, and train on them
 

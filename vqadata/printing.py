@@ -54,10 +54,17 @@ def findings(counts: list[FindingCount], out: Path) -> str:
         return "nothing was found"
     rows: list[tuple[str, ...]] = [("found", "severity", "done", "findings", "questions")]
     rows += [
-        (f"{c.step}: {c.code}", c.severity, DONE[c.action], f"{c.findings:,}", f"{c.questions:,}")
+        (f"{c.step}: {c.code}", c.severity, _done(c), f"{c.findings:,}", f"{c.questions:,}")
         for c in counts
     ]
-    return "\n".join([*table(rows), f"each finding with its evidence: {out / FINDINGS}"])
+    see = f"on one page with the pictures: vqadata report {out}; as a table: {out / FINDINGS}"
+    return "\n".join([*table(rows), see])
+
+
+def _done(counted_as: FindingCount) -> str:
+    """What was done; a fact that asks for nothing is but noted."""
+    noted = counted_as.severity == "info" and counted_as.action == "flag"
+    return "noted" if noted else DONE[counted_as.action]
 
 
 def shard_info(found: Info) -> str:
