@@ -53,6 +53,11 @@ def test_workers_give_what_the_loader_gives(shards: Path, images: str) -> None:
         assert shared == [len({id(row["images"]) for row in batch}) for batch in alone]
 
 
+def test_workers_may_be_spawned(shards: Path) -> None:
+    spawned = load(shards, batch_size=12).torch(1, multiprocessing_context="spawn")
+    assert numbers(spawned) == numbers(load(shards, batch_size=12))
+
+
 def test_a_collate_function_runs_in_the_worker(shards: Path) -> None:
     assert list(load(shards, batch_size=5).torch(2, collate=len)) == [5, 5, 5, 5, 3]
 
@@ -168,3 +173,46 @@ def test_a_loader_leaves_the_global_generator_alone(shards: Path) -> None:
     loader: Loader = load(shards)
     list(loader.torch(1))
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.slow
+def test_the_trainer_of_transformers_resumes_to_the_bit(shards: Path, tmp_path: Path) -> None:
+    import torch
+
+    from vqatrain import torchvision_cpu
+
+    torchvision_cpu.prepare()
+    from transformers import Trainer, TrainingArguments
+
+    from vqadata.loader.hugging_face_trainer import FromLoader
+
+    class OurTrainer(FromLoader, Trainer):
+        pass
+
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.layer, self.dropout = torch.nn.Linear(4, 1), torch.nn.Dropout(0.5)
+
+        def forward(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"loss": self.layer(self.dropout(rows)).pow(2).mean()}
+
+    def collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        return {"rows": torch.tensor([[row["row"], 1.0, 2.0, 3.0] for row in rows])}
+
+    def train(name: str, resume: str | None = None) -> list[float]:
+        arguments = TrainingArguments(
+            str(tmp_path / name), max_steps=7, save_steps=2, logging_steps=1, use_cpu=True, seed=1,
+            gradient_accumulation_steps=2, report_to=[], disable_tqdm=True, save_only_model=False,
+            remove_unused_columns=False, learning_rate=0.01,
+        )  # fmt: skip
+        trainer = OurTrainer(Model(), arguments, data_collator=collate)
+        trainer.read_from(load(shards, batch_size=4, images="none"), workers=1)
+        trainer.train(resume_from_checkpoint=resume)
+        return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+    straight = train("straight")
+    assert len(set(straight)) == 7
+    # The epoch has six batches: the fourth step is the first one of the second epoch's middle.
+    assert train("resumed", str(tmp_path / "straight" / "checkpoint-4")) == straight

@@ -91,7 +91,8 @@ def _texts(starts: memoryview, values: pa.StringArray) -> Cell:
         first, last = cuts[0], cuts[-1]
         text = str(data[first:last], "utf-8")
         if len(text) == last - first:
-            return [text[a - first : b - first] for a, b in pairwise(cuts)]
+            cuts = [cut - first for cut in cuts]
+            return [text[a:b] for a, b in pairwise(cuts)]
         return [str(data[a:b], "utf-8") for a, b in pairwise(cuts)]
 
     return cell

@@ -34,8 +34,6 @@ MOST_FETCHED = 64
 class _View(NamedTuple):
     """What is needed to take rows out of one record batch."""
 
-    first: int
-    """Number of its first row."""
     parent: Sequence[int]
     """Picture row of each question."""
     cells: list[tuple[str, Cell]]
@@ -87,21 +85,25 @@ class RowReader:
             DamageError: A batch is damaged, and damage is not to be skipped.
         """
         rows: list[Row] = []
-        last: tuple[Any, int] = (None, -1)
+        view: _View | None = None
+        start = end = picture = -1
         images: list[Any] = []
         for given in numbers:
             number = given if given >= 0 else ~given
-            view = self._view(bisect.bisect_right(self._starts, number) - 1)
+            if not start <= number < end:
+                batch = bisect.bisect_right(self._starts, number) - 1
+                start, end = self._starts[batch : batch + 2]
+                view, picture = self._view(batch), -1
             if view is None:
                 continue
-            question = number - view.first
+            question = number - start
             row: Row = {"row": number, "padding": given < 0}
             for name, cell in view.cells:
                 row[name] = cell(question)
             if view.images is not None:
-                picture = (view, view.parent[question])
-                if picture[1] != last[1] or view is not last[0]:
-                    images, last = self._decoded(view.images(picture[1])), picture
+                if view.parent[question] != picture:
+                    picture = view.parent[question]
+                    images = self._decoded(view.images(picture))
                 row["images"] = images
             rows.append(row)
         return rows
@@ -160,7 +162,6 @@ class RowReader:
         questions = batch.column("questions")
         cells = [(path, cell_of(member(questions.values, path))) for path in self._columns]
         return _View(
-            self._starts[number],
             _parents(offsets_of(questions)),
             cells,
             _images_of(batch, _home(shards, inside)) if self._images else None,
