@@ -87,6 +87,19 @@ def test_frames_and_axes_are_no_marks() -> None:
     assert found(views) == []
 
 
+def test_the_layout_of_charts_is_told_from_marks() -> None:
+    views = []
+    for number in range(40):
+        rng = np.random.default_rng(number)
+        grey = np.full((240, 320), 255, np.uint8)
+        for bar in range(4):
+            grey[int(rng.integers(60, 190)) : 200, 40 + 60 * bar : 80 + 60 * bar] = 90
+        views.append(view(255 - stamped(255 - grey, "North East", 15, 1.0, (60, 215))))
+    overlays = found(views)
+    assert overlays
+    assert all(overlay.is_layout for overlay in overlays)
+
+
 def test_few_pictures_say_nothing() -> None:
     assert found(scenes(7, text="PhotoHost", alpha=1.0)[0]) == []
 

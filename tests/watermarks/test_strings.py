@@ -179,6 +179,15 @@ def test_a_page_is_left_alone() -> None:
     assert is_page(["a"] * 30) is False
 
 
+def test_what_recurs_in_charts_is_their_layout() -> None:
+    words = ("Sales by region", "North", "South", "1990")
+    spots = [spot(word, 100 + 120 * n, 20 + 110 * n) for n, word in enumerate(words)]
+    charts = [reading(str(n), *spots)._replace(paper=True) for n in range(6)]
+    assert all(marks == [] for marks in found(*charts).values())
+    photos = [reading(str(n), *spots) for n in range(6)]
+    assert all("North" in marks for marks in found(*photos).values())
+
+
 def test_tiles_make_no_page() -> None:
     tile = [spot(f"shutterst{chr(97 + n)}ck", 40 * n, 20 * n, 20, 30) for n in range(15)]
     assert len(found(reading("t", *tile))["t"]) == 15

@@ -26,6 +26,7 @@ from vqadata.engine_choice import Choice, choose, load
 from vqadata.errors import MissingExtraError
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
+from vqadata.overlay.paper import is_paper
 from vqadata.overlay.tally import OverlayTally
 from vqadata.steps import Cleaner, Verdict
 from vqadata.survey import Survey
@@ -103,7 +104,7 @@ class Watermark(Cleaner):
             return {}
         corners = pa.list_(pa.float32())
         line = [("text", pa.string()), ("confidence", pa.float32()), ("corners", corners)]
-        sizes = {"read_width": pa.int32(), "read_height": pa.int32()}
+        sizes = {"read_width": pa.int32(), "read_height": pa.int32(), "paper": pa.bool_()}
         return {"texts": pa.list_(pa.struct(line)), "colourful": pa.float32(), **sizes}
 
     def examine(self, view: View) -> dict[str, Any]:
@@ -116,6 +117,7 @@ class Watermark(Cleaner):
             "colourful": colourful(view.rgb),
             "read_width": width,
             "read_height": height,
+            "paper": is_paper(view.grey),
         }
 
     def tally(self) -> OverlayTally | None:

@@ -10,6 +10,7 @@ from vqadata.images.header import BadPicture
 from vqadata.overlay.agreement import Agreement
 from vqadata.overlay.imprint import Imprint
 from vqadata.overlay.learning import SAMPLE, Learner, Learnt
+from vqadata.overlay.paper import is_paper
 from vqadata.overlay.region import regions
 from vqadata.overlay.template import see
 
@@ -28,6 +29,9 @@ BESIDE = 24
 
 SHARED = 0.8
 """Share of a mark's carriers that carry another one too, if it is a part of that."""
+
+LAYOUT = 0.5
+"""Share of a mark's carriers that are drawings or pages, if it is a part of their layout."""
 
 Views = Callable[[Iterable[str]], Iterator["View"]]
 """Gives pictures again, by digest."""
@@ -55,11 +59,18 @@ class Overlay:
     """Those of them that have room for it."""
     carriers: dict[str, Carrier] = field(default_factory=dict)
     """Pictures that carry it, by digest."""
+    paper: int = 0
+    """Those of them that are drawings or pages."""
 
     @property
     def zone(self) -> str:
         """Where it stands, such as ``top-right``."""
         return self.learnt.template.zone
+
+    @property
+    def is_layout(self) -> bool:
+        """Whether it belongs to drawings or pages of one make."""
+        return self.paper > LAYOUT * len(self.carriers)
 
     @property
     def prevalence(self) -> float:
@@ -107,6 +118,7 @@ def _ask(overlay: Overlay, digest: str, grey: Grey) -> None:
         box = max(x0, 0), max(y0, 0), min(x1, grey.shape[1]), min(y1, grey.shape[0])
         overlay.carriers[digest] = Carrier(sight.score, box)
         overlay.imprint.add(grey)
+        overlay.paper += is_paper(grey)
 
 
 def _wholes(overlays: list[Overlay]) -> list[Overlay]:

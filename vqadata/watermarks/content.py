@@ -11,6 +11,9 @@ from vqadata.watermarks.key import has_han, plain
 PAGE = 12
 """Different readable texts from which on a picture is a page of text."""
 
+PAPER = 4
+"""The same for pictures that are mostly one bright level: charts, forms, screenshots."""
+
 CLINICAL = re.compile(
     r"""^[\W_]*(?:
     (?:r|l|rt|lt|right|left|右|左|右侧|左侧)
@@ -82,9 +85,9 @@ def _quotes(words: str, answer: str) -> bool:
     return 6 <= len(answer) <= len(words) and partial_ratio(answer, words) >= 85
 
 
-def is_page(keys: Iterable[str]) -> bool:
-    """Whether so many different texts are a page."""
-    return len(set(keys) - {""}) >= PAGE
+def is_page(texts: Iterable[str], paper: bool = False) -> bool:
+    """Whether so many different texts are a page; on paper a few are enough."""
+    return len(set(texts) - {""}) >= (PAPER if paper else PAGE)
 
 
 def is_clinical(text: str) -> bool:

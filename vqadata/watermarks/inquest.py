@@ -35,6 +35,10 @@ TOO_LARGE = "too large to be filled, so it is only flagged"
 STILL_SEEN = "still to be seen after filling, so it is only flagged"
 
 
+KEPT = 256 << 20
+"""Bytes of masked pictures that are kept until they are written; others are masked again."""
+
+
 class Inquest:
     """Everything that is decided about the marks of a data set.
 
@@ -50,6 +54,7 @@ class Inquest:
         """What is to become of pictures, by digest; of others nothing."""
         self._survey, self._policy, self._engine = survey, policy, engine
         self._plans: dict[str, Plan] = {}
+        self._ready: dict[str, bytes] = {}
 
     def hold(
         self,
@@ -88,6 +93,8 @@ class Inquest:
 
     def mend(self, view: View) -> bytes:
         """The bytes of a picture that was proved to be maskable, masked."""
+        if view.digest in self._ready:
+            return self._ready[view.digest]
         found = mended(view, self._plans[view.digest], self._engine)
         if found is None:
             raise TypeError(f"{view.digest} could be masked before and cannot now")
@@ -141,8 +148,11 @@ class Inquest:
                 notes[view.digest] = TOO_LARGE
             elif (found := mended(view, plan, self._engine)) is None:
                 notes[view.digest] = STILL_SEEN
-            elif len(pairs) < evidence.PAIRS:
-                pairs.append((Shown(view.rgb, plan.boxes(*view.grey.shape)), found.rgb))
+            else:
+                if sum(map(len, self._ready.values())) + len(found.data) <= KEPT:
+                    self._ready[view.digest] = found.data
+                if len(pairs) < evidence.PAIRS:
+                    pairs.append((Shown(view.rgb, plan.boxes(*view.grey.shape)), found.rgb))
         evidence.write_masked(self._survey.evidence, pairs)
         return notes
 

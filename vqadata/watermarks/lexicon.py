@@ -104,7 +104,7 @@ class Lexicon:
     def find(self, spot: Spot, scene: Scene) -> Term | None:
         """The term that makes a text a mark, ``None`` if there is none."""
         text, words = spot.line.text, plain(spot.line.text)
-        tokens = [plain(token) for token in _APART.split(text)]
+        tokens = {plain(token) for cut in (_APART, _BETWEEN) for token in cut.split(text)}
         for name, pattern in self._patterns:
             if pattern.search(text):
                 return Term("listed", name)
@@ -135,19 +135,21 @@ def _counts(kind: str, spot: Spot, scene: Scene) -> bool:
     return scene.colourful <= GREY and spot.near_edge and spot.size <= SMALL
 
 
-_APART = re.compile(r"[\W\d_]+")
+_BETWEEN = re.compile(r"[\W_]+")
+_APART = re.compile(r"[\W_]+|(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])")
+"""Between words, and between letters and digits."""
 
 
-def _says(words: str, wanted: str, tokens: list[str], kind: str) -> bool:
+def _says(words: str, wanted: str, tokens: set[str], kind: str) -> bool:
     """Whether a text holds a term.
 
-    A short one has to make up most of it or, unless it is an agency's name, be a word of its own.
+    A short one has to make up most of it or be a word of its own.
     """
     from rapidfuzz.fuzz import partial_ratio, ratio
 
     if wanted in words:
         short = len(wanted) < (3 if has_han(wanted) else 7)
-        own = kind != "agency" and (wanted in tokens or has_han(wanted))
+        own = wanted in tokens or (kind != "agency" and has_han(wanted))
         return not short or own or len(wanted) >= WHOLE * len(words)
     if len(wanted) >= ALONE_LENGTH and ratio(wanted, words) >= ALONE:
         return True

@@ -63,6 +63,8 @@ class Reading(NamedTuple):
     colourful: float
     sure: float
     """Confidence from which on the engine can be believed."""
+    paper: bool = False
+    """Whether it is mostly one bright level, as charts and forms are."""
 
     @property
     def readable(self) -> list[Spot]:
@@ -72,7 +74,8 @@ class Reading(NamedTuple):
     @property
     def is_page(self) -> bool:
         """Whether there is so much text that it is a page; turned text, as tiles have, aside."""
-        return is_page(plain(spot.line.text) for spot in self.readable if not spot.turned)
+        texts = (plain(spot.line.text) for spot in self.readable if not spot.turned)
+        return is_page(texts, self.paper)
 
 
 class Strings:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from vqadata.images.header import BadPicture
+from vqadata.overlay.paper import is_paper
 from vqadata.progress import Progress
 from vqadata.text_engine import TextLine
 from vqadata.watermarks.marks import Reading
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from vqadata.survey import Survey
     from vqadata.text_engine import TextEngine
 
-COLUMNS = ["digest", "group", "read_width", "read_height", "texts", "colourful"]
+COLUMNS = ["digest", "group", "read_width", "read_height", "texts", "colourful", "paper"]
 
 
 def from_columns(pictures: pa.Table, sure: float) -> Iterator[Reading]:
@@ -40,7 +41,7 @@ def _reading(row: dict[str, Any], sure: float) -> Reading:
         TextLine(line["text"], line["confidence"], tuple(line["corners"])) for line in row["texts"]
     ]
     found = spots(lines, row["read_width"], row["read_height"])
-    return Reading(row["digest"], row["group"], found, row["colourful"], sure)
+    return Reading(row["digest"], row["group"], found, row["colourful"], sure, row["paper"])
 
 
 def sampled(survey: Survey, engine: TextEngine, count: int) -> Iterator[Reading]:
@@ -64,4 +65,11 @@ def sampled(survey: Survey, engine: TextEngine, count: int) -> Iterator[Reading]
             except BadPicture:
                 continue
             found = spots(engine.read(view.rgb), width, height)
-            yield Reading(view.digest, of[view.digest], found, colourful(view.rgb), engine.sure)
+            yield Reading(
+                view.digest,
+                of[view.digest],
+                found,
+                colourful(view.rgb),
+                engine.sure,
+                is_paper(view.grey),
+            )

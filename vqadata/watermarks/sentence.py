@@ -32,8 +32,9 @@ class Known(NamedTuple):
 
     @property
     def is_content(self) -> bool:
-        """Whether it says what clinicians write on a film, or holds nothing but numbers."""
-        return is_clinical(self.text) or bool(self.text and not key(self.text))
+        """Whether it is clinical, nothing but numbers, or the layout of drawings or pages."""
+        numbers = bool(self.text and not key(self.text))
+        return is_clinical(self.text) or numbers or self.overlay.is_layout
 
     @property
     def facts(self) -> dict[str, Any]:
