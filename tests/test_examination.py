@@ -16,7 +16,7 @@ from tests.probe import Probe
 from vqadata import clean, convert, open_shards, verify
 from vqadata.cleaners.audit import Audit
 from vqadata.errors import VqaDataError
-from vqadata.examination import ExaminationOptions
+from vqadata.examination import ExaminationOptions, examine
 from vqadata.ledger import select_entries
 from vqadata.picture_cache import PictureCache, Receipt, cleaner_key
 from vqadata.sources.coco_vqa import CocoVqa
@@ -112,6 +112,24 @@ def test_no_picture_is_looked_at_twice(shards: Path, tmp_path: Path) -> None:
     assert set(looks(diary).values()) == {1}
     clean(shards, tmp_path / "three", [Probe(diary=diary, factor=2)])
     assert set(looks(diary).values()) == {2}
+
+
+def test_pictures_stay_known_when_others_come_and_go(shards: Path, tmp_path: Path) -> None:
+    options = ExaminationOptions(cache=tmp_path / "cache")
+    clean(shards, tmp_path / "one", [Audit(action=["wrong-extension=drop"])], None, options)
+    looked = []
+    for folder in (tmp_path / "one", shards):
+        (tmp_path / "scratch").mkdir(exist_ok=True)
+        survey = examine(open_shards(folder), [Audit()], options, tmp_path / "scratch")
+        looked.append(survey.examined)
+    assert looked == [(0, PICTURES - 1), (0, PICTURES)]
+
+
+def test_facts_from_other_chunks_are_the_same(shards: Path, tmp_path: Path) -> None:
+    clean(shards, tmp_path / "one", [Audit()])
+    clean(tmp_path / "one", tmp_path / "two", [Audit()])
+    clean(tmp_path / "one", tmp_path / "anew", [Audit()], None, ExaminationOptions(no_cache=True))
+    assert bytes_of(tmp_path / "two") == bytes_of(tmp_path / "anew")
 
 
 def test_without_a_cache_nothing_is_left_behind(shards: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vqadata.chunks import Chunk, views
 from vqadata.errors import VqaDataError
@@ -34,6 +34,15 @@ WorkerKind = Literal["processes", "threads"]
 
 Receipts = list[Receipt | None]
 """Those of one chunk, by cleaner; ``None`` where none was asked for."""
+
+
+class Done(NamedTuple):
+    """What became of a task."""
+
+    receipts: Receipts
+    anew: int
+    """Pictures that were looked at; of the others all was known from other chunks."""
+
 
 ALONE = 2_000
 """Pictures up to which more processes take longer to start than they save."""
@@ -65,41 +74,48 @@ class Desk:
         """Open nothing yet."""
         self.shards, self.cleaners, self.cache = shards, cleaners, cache
 
-    def work(self, task: Task) -> Receipts:
+    def work(self, task: Task) -> Done:
         """Examine the pictures of a chunk, each read and decoded once; keep the receipts."""
         batch = self.shards.batch(task.chunk.batch)
         chosen = [self.cleaners[number] for number in task.wanted]
         found: Receipts = [None] * len(self.cleaners)
-        sheets = [_Sheet(cleaner) for cleaner in chosen]
+        digests, anew = [mention.digest for mention in task.chunk.mentions], 0
+        sheets = [_Sheet(cleaner, self.cache.recall(cleaner, digests)) for cleaner in chosen]
         for mention, view in zip(
             task.chunk.mentions, views(batch, task.chunk.mentions), strict=True
         ):
-            for sheet in sheets:
-                sheet.look(view, mention.group)
+            looked = [sheet.look(view, mention.group) for sheet in sheets]
+            anew += any(looked)
         for number, cleaner, sheet in zip(task.wanted, chosen, sheets, strict=True):
             found[number] = sheet.receipt()
             self.cache.keep(cleaner, task.chunk.key, sheet.receipt())
-        return found
+        return Done(found, anew)
 
 
 class _Sheet:
-    """What one cleaner writes down of the pictures of a chunk."""
+    """What one cleaner writes down of the pictures of a chunk, beside what it is known to say."""
 
-    def __init__(self, cleaner: Cleaner) -> None:
+    def __init__(self, cleaner: Cleaner, known: dict[str, dict[str, Any]]) -> None:
         self._cleaner, self._kinds, self._tally = cleaner, cleaner.columns(), cleaner.tally()
+        self._known = known
         self._rows: list[dict[str, object]] = []
 
-    def look(self, view: View, group: str) -> None:
-        try:
-            said = self._cleaner.examine(view) if self._kinds else {}
-        except BadPicture:
-            said = {}
-        self._rows.append({"digest": view.digest, **said})
+    def look(self, view: View, group: str) -> bool:
+        """Write down one picture; say whether it had to be looked at."""
+        known = self._known.get(view.digest)
+        self._rows.append(known or {"digest": view.digest, **self._said(view)})
         if self._tally is not None:
             try:
                 self._tally.add(view, group)
             except BadPicture as bad:
                 log.debug("%s is in no tally: %s", view.digest, bad)
+        return known is None or self._tally is not None
+
+    def _said(self, view: View) -> dict[str, Any]:
+        try:
+            return self._cleaner.examine(view) if self._kinds else {}
+        except BadPicture:
+            return {}
 
     def receipt(self) -> Receipt:
         tally = None if self._tally is None else self._tally.to_bytes()
@@ -122,10 +138,10 @@ class Crew:
         """Tasks that may be handed out before the first is asked for."""
         self._desk, self._executor = desk, executor
 
-    def start(self, task: Task) -> Future[Receipts]:
+    def start(self, task: Task) -> Future[Done]:
         """Hand a task out."""
         if self._executor is None:
-            done: Future[Receipts] = Future()
+            done: Future[Done] = Future()
             done.set_result(self._desk.work(task))
             return done
         if isinstance(self._executor, ProcessPoolExecutor):
@@ -197,5 +213,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(task: Task) -> Receipts:
+def _work(task: Task) -> Done:
     return _desks[0].work(task)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.chunks import Chunk, ChunkCutter
-from vqadata.crew import Crew, Desk, Receipts, Task, WorkerKind, hire, worker_count
+from vqadata.crew import Crew, Desk, Done, Receipts, Task, WorkerKind, hire, worker_count
 from vqadata.picture_cache import PictureCache, default_folder
 from vqadata.progress import Progress
 from vqadata.shards.reader import Shards
@@ -64,13 +64,14 @@ class _Job(NamedTuple):
     """What the shards say of its pictures."""
     known: Receipts
     """What the cache has."""
-    started: Future[Receipts] | None
+    started: Future[Done] | None
     """The rest; ``None`` if there is none."""
 
-    def receipts(self) -> Receipts:
+    def done(self) -> Done:
         if self.started is None:
-            return self.known
-        return [a or b for a, b in zip(self.known, self.started.result(), strict=True)]
+            return Done(self.known, 0)
+        rest = self.started.result()
+        return Done([a or b for a, b in zip(self.known, rest.receipts, strict=True)], rest.anew)
 
 
 def examine(
@@ -90,18 +91,19 @@ def examine(
     """
     lookers = [c for c in cleaners if c.columns() or c.tally() is not None]
     cache = PictureCache(None if options.no_cache else options.cache or default_folder())
-    count = worker_count(options.workers, shards.manifest.pictures)
-    looked = [0, 0]
+    workers = worker_count(options.workers, shards.manifest.pictures)
+    looked = Examined(0, 0)
     with (
-        hire(Desk(shards, lookers, cache), options.worker_kind, count) as crew,
+        hire(Desk(shards, lookers, cache), options.worker_kind, workers) as crew,
         _Table(output / SCRATCH, lookers) as table,
         Progress("pictures examined", shards.manifest.pictures) as progress,
     ):
         try:
             for job in _in_order(_jobs(shards, lookers, cache, crew), crew.ahead):
-                table.add(job)
-                looked[job.started is None] += len(job.chunk.mentions)
-                progress.advance(len(job.chunk.mentions))
+                done, count = job.done(), len(job.chunk.mentions)
+                table.add(job, done.receipts)
+                looked = Examined(looked.anew + done.anew, looked.known + count - done.anew)
+                progress.advance(count)
         except KeyboardInterrupt:
             if cache.folder is not None:
                 log.warning("%s pictures are examined; the same command goes on from there",
@@ -111,7 +113,7 @@ def examine(
         log.info("%s distinct pictures: %s examined, %s known from an earlier run",
                  *(f"{n:,}" for n in (sum(looked), *looked)))  # fmt: skip
     pictures, batch_of = table.read()
-    return Survey(shards, pictures, batch_of, table.tallies, Examined(*looked), output)
+    return Survey(shards, pictures, batch_of, table.tallies, looked, output)
 
 
 def put_away(output: Path) -> None:
@@ -184,11 +186,11 @@ class _Table:
         self._flush()
         self._writer.close()
 
-    def add(self, job: _Job) -> None:
+    def add(self, job: _Job, receipts: Receipts) -> None:
         import pyarrow as pa
 
         columns = list(job.pictures.columns)
-        for cleaner, receipt in zip(self._lookers, job.receipts(), strict=True):
+        for cleaner, receipt in zip(self._lookers, receipts, strict=True):
             if receipt is None:
                 raise TypeError(f"{cleaner.step_name()} left no receipt")
             columns += receipt.facts.columns[1:]

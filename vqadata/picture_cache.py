@@ -12,9 +12,10 @@ import importlib.metadata
 import json
 import logging
 import os
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.digests import bytes_digest
 from vqadata.steps import Cleaner
@@ -26,6 +27,9 @@ PACKAGES = ("numpy", "pillow", "simplejpeg")
 """What decodes and counts; another version may see other pixels."""
 
 DIGEST_BYTES = 32
+
+PARTIAL = ".partial"
+"""Suffix of a receipt that is not whole yet."""
 
 _TALLY = b"tally"
 
@@ -51,16 +55,31 @@ class PictureCache:
         """Look at nothing yet."""
         self.folder = folder
         self._keys: dict[str, str] = {}
+        self._indexes: dict[Path, dict[bytes, tuple[Path, int]]] = {}
 
     def find(self, cleaner: Cleaner, key: str) -> Receipt | None:
         """The receipt of a chunk; ``None`` if there is none, or it is damaged."""
         if self.folder is None:
             return None
-        try:
-            data = self._path(cleaner, key).read_bytes()
-        except OSError:
-            return None
-        return _unpacked(data)
+        return _read(self._path(cleaner, key))
+
+    def recall(self, cleaner: Cleaner, digests: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """What a cleaner said of some pictures in whatever chunk, by digest.
+
+        So pictures stay known when others come or go between them. What has been kept since this
+        was first asked is not seen.
+        """
+        if self.folder is None:
+            return {}
+        folder = self._path(cleaner, "key").parent
+        if folder not in self._indexes:
+            self._indexes[folder] = dict(_index(folder))
+        index, found = self._indexes[folder], {}
+        for digest in digests:
+            path, row = index.get(bytes.fromhex(digest), (None, 0))
+            if path is not None and (receipt := _read_again(path)) is not None:
+                found[digest] = receipt.facts.slice(row, 1).to_pylist()[0]
+        return found
 
     def keep(self, cleaner: Cleaner, key: str, receipt: Receipt) -> None:
         """Write a receipt. Where that fails the run goes on without, and says so once."""
@@ -69,7 +88,7 @@ class PictureCache:
         path = self._path(cleaner, key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+            partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
             partial.write_bytes(_packed(receipt))
             partial.replace(path)
         except OSError as error:
@@ -81,6 +100,29 @@ class PictureCache:
         if name + options not in self._keys:
             self._keys[name + options] = cleaner_key(cleaner)
         return Path(self.folder or "", name, self._keys[name + options], key)
+
+
+def _index(folder: Path) -> Iterator[tuple[bytes, tuple[Path, int]]]:
+    """The pictures of all receipts in a folder, each with its receipt and its row there."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    for path in paths:
+        receipt = None if path.suffix == PARTIAL else _read(path)
+        if receipt is not None:
+            for row, digest in enumerate(receipt.facts["digest"].to_pylist()):
+                yield bytes.fromhex(digest), (path, row)
+
+
+def _read(path: Path) -> Receipt | None:
+    try:
+        return _unpacked(path.read_bytes())
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _read_again(path: Path) -> Receipt | None:
+    """A receipt of which several pictures are asked for, one after the other."""
+    return _read(path)
 
 
 def default_folder() -> Path:
