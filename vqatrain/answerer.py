@@ -1,16 +1,28 @@
-"""A model that answers questions about pictures: the one way in which eval and infer ask it."""
+"""A model that answers about pictures: the one way in which eval, infer and serve ask it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+from vqadata.errors import VqaDataError
 from vqatrain import contract
 from vqatrain import model as models
-from vqatrain.batch import Batcher, placed
+from vqatrain.batch import Batcher, Chat, placed
 from vqatrain.config import AnswerOptions
 from vqatrain.data import Example
 from vqatrain.family import Loaded
+from vqatrain.spoken import Heard, Spoken
+
+
+class Said(NamedTuple):
+    """The turn of the model in a conversation."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish: Literal["stop", "length"]
+    """Whether the model ended, or was cut off at the limit."""
 
 
 class Answerer:
@@ -35,6 +47,8 @@ class Answerer:
         self._model: Any = loaded.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         self._batcher = Batcher(loaded, self.contract.prompt_suffix)
         self._length = options.max_new_tokens
+        ends = loaded.model.generation_config.eos_token_id
+        self._ends = set(ends) if isinstance(ends, list) else {ends}
 
     def answer(self, examples: Sequence[Example], streamer: Any = None) -> list[str]:
         """Answer some questions greedily, in one batch.
@@ -55,6 +69,51 @@ class Answerer:
                 streamer=streamer,
             )  # fmt: skip
         return self._batcher.decode(ids[:, inputs["input_ids"].shape[1] :])
+
+    def converse(
+        self, chats: Sequence[Chat], limits: Sequence[int], heard: Sequence[Heard | None]
+    ) -> list[Said]:
+        """Take the next turn of some conversations greedily, in one batch.
+
+        Args:
+            chats: The conversations; all have pictures, or none has.
+            limits: Most tokens of each answer.
+            heard: Who listens to the words of each answer as they are made.
+
+        Raises:
+            VqaDataError: A conversation is longer than the model can hold.
+        """
+        import torch
+
+        inputs = self._batcher.inputs(chats)
+        prompts = inputs["attention_mask"].sum(dim=1).tolist()
+        self._refuse_long(chats, prompts, limits)
+        spoken = Spoken(self.tokenizer, heard, limits, self._ends)
+        with torch.inference_mode():
+            ids = self._model.generate(
+                **placed(inputs, self._model), max_new_tokens=max(limits), do_sample=False,
+                streamer=spoken if any(heard) else None,
+            )  # fmt: skip
+        said = ids[:, inputs["input_ids"].shape[1] :].tolist()
+        return [self._said(*one) for one in zip(said, limits, prompts, strict=True)]
+
+    def _said(self, ids: list[int], limit: int, prompt: int) -> Said:
+        """An answer without what came behind its end or its limit."""
+        whole = next((n for n, token in enumerate(ids) if token in self._ends), len(ids))
+        kept = ids[: min(whole, limit)]
+        ended = whole < len(ids) and whole <= limit
+        text = self._batcher.decode([kept])[0]
+        return Said(text, prompt, len(kept), "stop" if ended else "length")
+
+    def _refuse_long(
+        self, chats: Sequence[Chat], prompts: Sequence[int], limits: Sequence[int]
+    ) -> None:
+        config = self._model.config
+        most = getattr(config.get_text_config(), "max_position_embeddings", None)
+        for chat, prompt, limit in zip(chats, prompts, limits, strict=True):
+            if most is not None and prompt + limit > most:
+                found = f"{prompt:,} tokens and {limit:,} for the answer"
+                raise VqaDataError(chat.where, found, f"{most:,} together", "Ask less.")
 
     @property
     def tokenizer(self) -> Any:

@@ -10,7 +10,7 @@ length of the answers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.errors import VqaDataError
 from vqatrain.data import Example
@@ -18,12 +18,25 @@ from vqatrain.family import Loaded
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
 IGNORED = -100
 """Label of a token that carries no loss (torch.nn.CrossEntropyLoss)."""
 
 SPECIAL_TOKEN_POLICY = "broken-by-a-space"  # noqa: S105 - the name of a policy
 """What becomes of a special token that a user wrote; recorded beside what was made with it."""
+
+
+class Chat(NamedTuple):
+    """A conversation whose next turn is the model's."""
+
+    messages: list[dict[str, Any]]
+    """As chat templates want them: ``role`` and ``content``, a list of parts ``{"type": "text",
+    "text": ...}`` and ``{"type": "image"}``."""
+    pictures: list[Image]
+    """RGB, in the order of their parts."""
+    where: str
+    """Whose it is, for messages."""
 
 
 class Batcher:
@@ -53,10 +66,14 @@ class Batcher:
             ``input_ids`` and ``attention_mask`` of shape (examples, tokens), and what else the
             family's processor gives (pixel values, grids, token types).
         """
-        with_pictures = any(example.pictures for example in examples)
+        return self.inputs([_asked(example) for example in examples])
+
+    def inputs(self, chats: Sequence[Chat]) -> dict[str, torch.Tensor]:
+        """As :meth:`prompts`, of conversations."""
+        with_pictures = any(chat.pictures for chat in chats)
         inputs = self.processor(
-            text=[self._prompt(example) for example in examples],
-            images=[example.pictures for example in examples] if with_pictures else None,
+            text=[self._prompt(chat) for chat in chats],
+            images=[chat.pictures for chat in chats] if with_pictures else None,
             return_tensors="pt",
             padding=True,
             padding_side="left",
@@ -91,24 +108,34 @@ class Batcher:
                 inputs[name] = torch.cat([values, tail.to(values.dtype)], dim=1)
         return {**inputs, "labels": labels, "logits_to_keep": longest + 1}
 
-    def decode(self, ids: torch.Tensor) -> list[str]:
+    def decode(self, ids: torch.Tensor | list[list[int]]) -> list[str]:
         """Answers as text, from generated tokens of shape (examples, tokens)."""
         texts = self.processor.batch_decode(ids, skip_special_tokens=True)
         return [text.strip() for text in texts]
 
-    def _prompt(self, example: Example) -> str:
-        pictures = [{"type": "image"} for _ in example.pictures]
-        text = self._plain(example.question + self._suffix, example)
-        messages = [{"role": "user", "content": [*pictures, {"type": "text", "text": text}]}]
+    def _prompt(self, chat: Chat) -> str:
+        *before, last = chat.messages
+        messages = [self._message(message, "", chat.where) for message in before]
+        messages.append(self._message(last, self._suffix, chat.where))
         return str(self.processor.apply_chat_template(messages, add_generation_prompt=True))
 
+    def _message(self, message: dict[str, Any], suffix: str, where: str) -> dict[str, Any]:
+        """The message with plain texts, and the suffix behind the last of them."""
+        parts = [dict(part) for part in message["content"]]
+        texts = [part for part in parts if "text" in part]
+        for part in texts:
+            ending = suffix if part is texts[-1] else ""
+            part["text"] = self._plain(part["text"] + ending, where)
+        return message | {"content": parts}
+
     def _answer_ids(self, example: Example) -> list[int]:
-        return self._ids(self._plain(example.answer or "", example)) + self._end
+        text = self._plain(example.answer or "", f"question {example.question_id}")
+        return self._ids(text) + self._end
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _plain(self, text: str, example: Example) -> str:
+    def _plain(self, text: str, where: str) -> str:
         """Break special tokens that a user wrote, so that none becomes a picture slot or an end.
 
         Raises:
@@ -121,10 +148,18 @@ class Batcher:
         if left:
             token = self._tokenizer.convert_ids_to_tokens(left.pop())
             raise VqaDataError(
-                f"question {example.question_id}", f"the tokenizer reads {token} in {text!r}",
+                where, f"the tokenizer reads {token} in {text!r}",
                 "text without special tokens", "Change the text, or leave the row out by --where.",
             )  # fmt: skip
         return text
+
+
+def _asked(example: Example) -> Chat:
+    """The conversation of one question: its pictures, then its text."""
+    pictures = [{"type": "image"} for _ in example.pictures]
+    content = [*pictures, {"type": "text", "text": example.question}]
+    messages = [{"role": "user", "content": content}]
+    return Chat(messages, example.pictures, f"question {example.question_id}")
 
 
 def special_tokens(processor: Any) -> set[str]:

@@ -120,6 +120,23 @@ def infer(config: Path | None, **given: Any) -> int:
     return infer_to(build(InferConfig, given, config), click.echo)
 
 
+@program.command(cls=ModelCommand, models=_options("ServeConfig"))
+@CONFIG
+def serve(config: Path | None, **given: Any) -> None:
+    """Answer requests of OpenAI's API: chat completions with pictures, batched.
+
+    \b
+    Example:
+      vqatrain serve runs/first
+      vqatrain serve runs/first --port 9000 --audit-log audit.jsonl
+    """  # noqa: D301
+    from vqatrain.config import ServeConfig
+    from vqatrain.serving.server import serve as serve_model
+
+    _say_progress()
+    serve_model(build(ServeConfig, given, config))
+
+
 @program.command(cls=ModelCommand, models=_options("ScoreConfig"))
 @click.option("--explain", is_flag=True, help="Say where the metrics disagree, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -227,6 +227,39 @@ class InferConfig(AnswerOptions):
     )
 
 
+class ServeConfig(AnswerOptions):
+    """Options of ``vqatrain serve``."""
+
+    model: str = Field(
+        description="Run folder, model folder or hub id.", json_schema_extra={"argument": True}
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on; by default this machine's.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any.")
+    name: str | None = Field(
+        None, description="Name of the model for clients; by default that of its folder."
+    )
+    api_key: str | None = Field(
+        None, description="Key that clients must give; better in the variable VQATRAIN_API_KEY."
+    )
+    allow_host: list[str] = Field(
+        default_factory=list,
+        description="Host from which pictures may be fetched that a request names by URL; may be "
+        "given several times. Without it nothing is fetched.",
+        json_schema_extra={"metavar": "HOST"},
+    )
+    max_new_tokens: int = Field(256, ge=1, description="Longest answer, in tokens.")
+    max_waiting: int = Field(128, ge=1, description="Requests that wait at most; then 429.")
+    max_request_mb: int = Field(32, ge=1, description="Largest request, in MiB; then 413.")
+    max_pictures: int = Field(16, ge=0, description="Most pictures of a request; then 413.")
+    max_picture_pixels: int = Field(
+        50_000_000, ge=1, description="Largest picture, width x height; then 413."
+    )
+    max_letters: int = Field(50_000, ge=1, description="Most letters of a request; then 413.")
+    audit_log: Path | None = Field(
+        None, description="File that gets a line a request: no texts, no pictures."
+    )
+
+
 class MergeConfig(BaseModel):
     """Options of ``vqatrain merge``."""
 

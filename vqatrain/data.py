@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.images.decode import NORMALISATION, normalise, to_rgb
+from vqadata.images.fetch import FetchError, Limits, fetch
+from vqadata.images.header import BadPicture, read_header
 from vqadata.loader.catalogue import COLUMNS, select
 from vqadata.shards.reader import Shards, open_shards
 from vqatrain.config import DataOptions
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     Rows: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+
+FETCH_SECONDS = 10.0
+"""Longest wait for a picture behind a URL."""
 
 PICTURE_POLICY = NORMALISATION
 """Name of the policy by which pictures become RGB."""
@@ -56,6 +61,31 @@ def open_picture(source: Path | str | bytes | Image) -> Image:
         raise VqaDataError(str(source), found, "a picture", "Check the path.") from None
     except VqaDataError as error:
         raise VqaDataError(str(source), error.found, error.expected, "Repair the file.") from None
+
+
+def pixels(data: bytes) -> int:
+    """Width times height of an encoded picture, from its header.
+
+    Raises:
+        VqaDataError: It is no picture, or too large.
+    """
+    try:
+        header = read_header(data)
+    except BadPicture as bad:
+        raise VqaDataError("picture", f"{bad.code}, {bad.detail}", "a picture") from None
+    return header.width * header.height
+
+
+def download(url: str, hosts: frozenset[str], most_mb: int) -> bytes:
+    """A picture behind a URL of an allowed host.
+
+    Raises:
+        VqaDataError: The host is not allowed, or does not answer as it should.
+    """
+    try:
+        return fetch(url, Limits(hosts, most_mb << 20, FETCH_SECONDS))
+    except FetchError as error:
+        raise VqaDataError("picture", str(error), "a data URI, or an allowed host") from None
 
 
 class Questions:

@@ -1,0 +1,1 @@
+"""An OpenAI-compatible server: a request is checked, queued, answered in a batch, and counted."""
