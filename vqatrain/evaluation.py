@@ -10,8 +10,9 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from vqadata.errors import OptionError
 from vqatrain import model as models
@@ -56,13 +57,13 @@ def evaluate(config: EvalConfig) -> Scores:
     rows = min(len(questions), config.limit or len(questions))
     identity = {"data": questions.shards.digest} | config.model_dump(mode="json", exclude=FREE)
     known = _answered_before(config.out, identity)[:rows]
-    if known:
-        log.info("going on behind %d of %d questions", len(known), rows)
-    with (config.out / UNFINISHED).open("a", encoding="utf-8") as file:
-        for prediction in _predictions(config, questions, range(len(known), rows)):
-            file.write(json.dumps(prediction, ensure_ascii=False) + "\n")
-            file.flush()
-            known.append(prediction)
+    if len(known) < rows:
+        answerer = Answerer(config)
+        with _unfinished(config.out, identity, known) as file:
+            for prediction in _predictions(answerer, config, questions, range(len(known), rows)):
+                file.write(json.dumps(prediction, ensure_ascii=False) + "\n")
+                file.flush()
+                known.append(prediction)
     answered = [Answered(*pair) for pair in zip(questions.records(), known, strict=False)]
     scores = summarise(answered, metrics, config.model, questions.shards.digest)
     _write(config.out, answered, metrics, scores)
@@ -70,35 +71,43 @@ def evaluate(config: EvalConfig) -> Scores:
 
 
 def _answered_before(folder: Path, identity: dict[str, Any]) -> list[str]:
-    """Answers of the same evaluation that did not end; the folder is made if there is none.
-
-    A line that was cut off by the stop is taken away: its question is asked again.
+    """Answers of the same evaluation, if it did not end; a line that was cut off is left out.
 
     Raises:
         OptionError: The folder holds a finished evaluation, another one, or something else.
     """
     path = folder / UNFINISHED
-    if folder.exists() and not path.is_file():
-        raise OptionError("--out", f"{folder} exists", "a new folder", "Choose another name.")
-    if not path.exists():
-        folder.mkdir(parents=True)
-        path.write_text(json.dumps(identity) + "\n", encoding="utf-8")
+    if not folder.exists():
         return []
-    whole = path.read_bytes().rpartition(b"\n")[0].split(b"\n")
-    if whole[0] != json.dumps(identity).encode():
+    if not path.is_file():
+        raise OptionError("--out", f"{folder} exists", "a new folder", "Choose another name.")
+    begun, *lines = path.read_bytes().rpartition(b"\n")[0].split(b"\n")
+    if begun != json.dumps(identity).encode():
         raise OptionError(
             "--out", f"{folder} holds an unfinished evaluation of other data, another model or "
             "with other options", "a new folder", "Choose another name, or delete it.",
         )  # fmt: skip
-    path.write_bytes(b"\n".join(whole) + b"\n")
-    return [json.loads(line) for line in whole[1:]]
+    return [json.loads(line) for line in lines]
 
 
-def _predictions(config: EvalConfig, questions: Questions, rows: range) -> Iterator[str]:
+@contextmanager
+def _unfinished(folder: Path, identity: dict[str, Any], known: list[str]) -> Iterator[IO[str]]:
+    """The file of answers under way, holding those that are known."""
+    if known:
+        log.info("going on behind %d answers", len(known))
+    folder.mkdir(parents=True, exist_ok=True)
+    path, begun = folder / UNFINISHED, folder / f"{UNFINISHED}.new"
+    lines = [json.dumps(identity), *(json.dumps(one, ensure_ascii=False) for one in known)]
+    begun.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    begun.replace(path)
+    with path.open("a", encoding="utf-8") as file:
+        yield file
+
+
+def _predictions(
+    answerer: Answerer, config: EvalConfig, questions: Questions, rows: range
+) -> Iterator[str]:
     """Answer some questions greedily, in batches, in their order."""
-    if not rows:
-        return
-    answerer = Answerer(config)
     said = time.monotonic()
     for start in range(rows.start, rows.stop, config.batch_size):
         numbers = range(start, min(start + config.batch_size, rows.stop))
