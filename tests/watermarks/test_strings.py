@@ -194,7 +194,8 @@ def test_tiles_make_no_page() -> None:
 
 
 @pytest.mark.parametrize("text", ["R", "L", "(R)", "RT", "LEFT", "L LAT", "R MLO", "W: 450 L: 50",
-                                  "W350:L 50", "WL 40 WW 400", "5 cm", "10mm", "右"])  # fmt: skip
+                                  "W350:L 50", "WL 40 WW 400", "5 cm", "10mm", "右", "LKAK", "R JS",
+                                  "PORTABLE L"])  # fmt: skip
 def test_what_clinicians_write_is_no_mark(text: str) -> None:
     assert is_clinical(text)
     film = [reading(str(n), spot(text, 40, 20), colourful=0.0) for n in range(5)]
@@ -202,7 +203,12 @@ def test_what_clinicians_write_is_no_mark(text: str) -> None:
 
 
 def test_other_lines_of_a_block_go_with_it_and_the_side_stays() -> None:
-    block = [spot("ST. MARY HOSPITAL", 100, 14), spot("12-03-2014 A", 100, 34), spot("R", 100, 54)]
+    block = [
+        spot("ST. MARY HOSPITAL", 100, 14),
+        spot("12-03-2014 A", 100, 34),
+        spot("R", 100, 54),
+        spot("L KAK", 160, 54),
+    ]
     assert found(reading("f", *block, colourful=0.0))["f"] == ["ST. MARY HOSPITAL", "12-03-2014 A"]
 
 
@@ -248,7 +254,7 @@ def rows(answers: list[str]) -> list[Any]:
 def test_a_data_set_whose_answers_stand_in_the_pictures_is_about_reading(
     answers: list[str], about: bool
 ) -> None:
-    told = gather(rows(answers), {str(n): "oaklane\nother" for n in range(12)})
+    told = gather(rows(answers), {str(n): "Oak Lane\nother" for n in range(12)})
     assert told.about_reading is about
     assert told.of("3").reads is about
     assert told.asked["3"].answers == (plain(answers[0]),) * 1

@@ -17,6 +17,7 @@ from PIL import Image
 from tests.watermarks.drawing import jpeg, letters, scene, stamped
 from vqadata import clean, convert, open_shards, verify
 from vqadata.cleaners.watermark import Watermark
+from vqadata.conversion import OutputOptions
 from vqadata.errors import MissingExtraError, OptionError
 from vqadata.sources.custom import Custom
 
@@ -38,10 +39,15 @@ def data_set(folder: Path, ask: Callable[[int], tuple[str, str]] | None = None) 
         row = {"id": str(number), "image": f"{number}.jpg", "question": question, "answer": answer}
         lines.append(json.dumps(row))
     (folder / "data.jsonl").write_text("\n".join(lines))
+    return data_again(folder)
+
+
+def data_again(folder: Path) -> Path:
+    """The shards of the pictures as they are now."""
     fields = [f"{name}={name}" for name in ("image", "question", "answer")]
     source = Custom(data=[folder / "data.jsonl"], field=[*fields, "question_id=id"],
                     constant=["split=train"])  # fmt: skip
-    convert(source, folder / "shards")
+    convert(source, folder / "shards", OutputOptions(overwrite=True))
     return folder / "shards"
 
 
@@ -120,6 +126,17 @@ def test_questions_that_ask_to_read_lose_no_row(tmp_path: Path) -> None:
         assert {f["action"] for f in findings} == {"flag"}
         assert "asks to read" in findings[0]["evidence"]
         assert len(pictures(tmp_path / policy)) == 11
+
+
+def test_rows_whose_answer_stands_in_the_picture_are_kept(tmp_path: Path) -> None:
+    shards = data_set(tmp_path / "raw", lambda n: ("Who made it?", "Nokia" if n == 2 else "him"))
+    one = tmp_path / "raw" / "2.jpg"
+    grey = np.asarray(Image.open(one))
+    one.write_bytes(jpeg(stamped(grey, "NOKIA", 40, 1.0, (90, 90)), 95))
+    shards = data_again(tmp_path / "raw")
+    cleaned(shards, tmp_path / "out", policy="drop")
+    left = {record.question_id for record in open_shards(tmp_path / "out").records()}
+    assert left == {"2", "8", "9", "10"}
 
 
 def test_overlays_are_found_without_reading(shards: Path, tmp_path: Path) -> None:

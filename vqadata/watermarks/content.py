@@ -26,6 +26,15 @@ CLINICAL = re.compile(
 )
 """Side markers, window values, scales and directions: clinical content, never a mark."""
 
+INITIALLED = re.compile(r"[LR][\W_]*[A-Z]{2,3}$")
+"""A side marker with initials, as LKAK."""
+
+SIDES = frozenset({"r", "l", "rt", "lt", "left", "right"})
+FEW_WORDS = 3
+"""A text of so many words is about a side if it begins or ends with one."""
+
+_APART = re.compile(r"[\W_]+")
+
 READS = re.compile(
     r"\b(?:say|says|said|written|write|writing|read|reads|spell|spelled|spelt|text|texts|word|words|"
     r"letter|letters|printed|caption|watermark|logo|logos|brand|title|website|url|web\s?site|"
@@ -93,7 +102,14 @@ def is_page(texts: Iterable[str], paper: bool = False) -> bool:
 def is_clinical(text: str) -> bool:
     """Whether a text is a side marker, a window value, a scale or a direction.
 
-    >>> [is_clinical(text) for text in ("R", "LT", "W: 450 L: 50", "5 cm", "MedPix", "L KAK")]
-    [True, True, True, True, False, False]
+    A side marker often has the initials of a technician beside it, or a word.
+
+    >>> [is_clinical(text) for text in ("R", "LT", "W: 450 L: 50", "5 cm", "LKAK", "PORTABLE L")]
+    [True, True, True, True, True, True]
+    >>> [is_clinical(text) for text in ("MedPix", "PORTABLE", "John L Smith", "Lake")]
+    [False, False, False, False]
     """
-    return CLINICAL.match(text.strip()) is not None
+    if CLINICAL.match(text.strip()) or INITIALLED.match(text.strip()):
+        return True
+    words = [word for word in _APART.split(text.casefold()) if word]
+    return len(words) <= FEW_WORDS and bool({*words[:1], *words[-1:]} & SIDES)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from vqadata.overlay.finding import find_overlays
 from vqadata.watermarks import evidence
-from vqadata.watermarks.key import plain
 from vqadata.watermarks.lexicon import Lexicon
 from vqadata.watermarks.marks import REPEATED, Reading, Strings
 from vqadata.watermarks.mending import Plan, clinical_boxes, mended
@@ -123,7 +122,7 @@ class Inquest:
     def _questions(self, readings: Mapping[str, Reading], carriers: set[str]) -> Questions:
         texts = dict.fromkeys(carriers, "")
         for digest, reading in readings.items():
-            texts[digest] = "\n".join(plain(spot.line.text) for spot in reading.readable)
+            texts[digest] = "\n".join(spot.line.text for spot in reading.readable)
         return gather(self._survey.batches(), texts)
 
     def _sentence(self, questions: Questions, carried: Mapping[str, list[Known]]) -> None:

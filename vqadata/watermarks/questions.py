@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.watermarks.content import Asked
+from vqadata.watermarks.key import has_han, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,6 +16,9 @@ READING = 0.2
 
 FEWEST = 10
 """Answers with which that can be said."""
+
+LONG, MOST_WORDS = 6, 4
+"""An answer of so many letters is looked for within words too; a shorter one has so many words."""
 
 
 class Questions(NamedTuple):
@@ -36,7 +40,8 @@ def gather(batches: Iterable[pa.RecordBatch], texts: Mapping[str, str]) -> Quest
 
     Args:
         batches: All picture rows.
-        texts: The pictures, by digest, and what can be read in each, in plain form, a text a line.
+        texts: The pictures, by digest, and what can be read in each, a text a line. A question
+            whose answer can be read in its picture counts as one that asks to read.
     """
     asked: dict[str, Asked] = {}
     answers = quoted = 0
@@ -51,8 +56,10 @@ def gather(batches: Iterable[pa.RecordBatch], texts: Mapping[str, str]) -> Quest
                 asked[digest] = _with(asked.get(digest, Asked()), questions)
     for digest, one in asked.items():
         if texts[digest]:
+            found = sum(stands(answer, texts[digest]) for answer in set(one.answers))
+            asked[digest] = one._replace(reads=one.reads or found > 0)
             answers += len(set(one.answers))
-            quoted += sum(_stands(answer, texts[digest]) for answer in set(one.answers))
+            quoted += found
     return Questions(asked, answers >= FEWEST and quoted >= READING * answers)
 
 
@@ -68,5 +75,18 @@ def _answers(question: Mapping[str, object]) -> list[str]:
     return [str(question["answer"])] * (question["answer"] is not None) + texts
 
 
-def _stands(answer: str, text: str) -> bool:
-    return len(answer) >= 3 and answer in text
+def stands(answer: str, text: str) -> bool:
+    """Whether an answer, in plain form, stands in a text: as whole words, anywhere if it is long.
+
+    >>> stands("oaklane", "12 Oak Lane"), stands("air", "Chairs"), stands("12", "12 Oak Lane")
+    (True, False, True)
+    """
+    if len(answer) >= LONG or has_han(answer):
+        return any(answer in plain(line) for line in text.splitlines())
+    return any(
+        answer == "".join(words[start:stop])
+        for line in text.splitlines()
+        for words in [[plain(word) for word in line.split()]]
+        for start in range(len(words))
+        for stop in range(start + 1, min(start + MOST_WORDS, len(words)) + 1)
+    )
