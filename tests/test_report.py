@@ -91,7 +91,10 @@ def test_pictures_are_shown_also_those_that_were_dropped_or_masked(cleaned: Path
     assert set(dropped) | set(masked) | set(held["masked"].values()) <= set(held["thumbnails"])
     assert set(held["masked"]) == set(masked)
     assert held["evidence"]["evidence/reported/corner.png"][1:] == [120, 25]
-    assert 0 < made.pictures < made.pictures_named  # truncated ones cannot be shown
+    assert made.pictures == made.pictures_named  # of truncated ones what is left
+    truncated = found.filter(pl.col("code") == "truncated")["digest"].to_list()
+    assert truncated
+    assert set(truncated) <= set(held["thumbnails"])
 
 
 def test_what_is_left_out_is_said(cleaned: Path, tmp_path: Path) -> None:
@@ -256,7 +259,7 @@ def _contents(text: str, kind: Any, pictures: Any) -> Any:
         lists={text: 1},
     )  # fmt: skip
     return kind(numbers, pl.DataFrame([finding]), pl.DataFrame(row, schema=lost.schema),
-                pictures({}, []), {}, {text: None})  # fmt: skip
+                pictures({}, []), {}, {text: None}, {text: text})  # fmt: skip
 
 
 def test_every_kind_gets_its_share_of_a_capped_list() -> None:

@@ -230,7 +230,7 @@ def test_a_hundred_thousand_findings_are_searched_while_one_types(
     many = pl.concat([few] * (100_000 // few.height + 1)).head(100_000)
     numbered = (pl.lit("item ") + pl.int_range(pl.len()).cast(pl.String)).alias("evidence")
     many = many.with_columns(numbered, text=pl.lit("What is it?"), answer=pl.lit("a"))
-    contents = Contents(summary(shards, complete), many, complete.lost, Shown({}, []), {}, {})
+    contents = Contents(summary(shards, complete), many, complete.lost, Shown({}, []), {}, {}, {})
     path = tmp_path / "many.html"
     path.write_text(page(contents, 100_000), encoding="utf-8")
     opened = window.open(path, "findings")

@@ -14,7 +14,7 @@ from vqadata.output_folder import write_durably
 from vqadata.reports.lists import lists
 from vqadata.reports.page import Contents, page, wanted_pictures
 from vqadata.reports.summary import Reported, summary
-from vqadata.reports.thumbnails import Shown, evidence, thumbnails
+from vqadata.reports.thumbnails import Shown, evidence, texts, thumbnails
 from vqadata.shards.manifest import MANIFEST, REPORT
 from vqadata.shards.reader import Shards, open_shards
 from vqadata.shards.remote import is_url
@@ -32,7 +32,12 @@ class ReportOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pictures: int = Field(500, ge=0, description="Most pictures on the page.")
-    picture_mb: int = Field(8, ge=0, description="Most megabytes of them, and again of evidence.")
+    picture_mb: int = Field(
+        8,
+        ge=0,
+        description="Most megabytes of all pictures; of these up to half are for templates and "
+        "contact sheets.",
+    )
     rows: int = Field(
         100_000,
         ge=0,
@@ -65,18 +70,7 @@ def report(
     options = options or ReportOptions()
     shards = open_shards(folder)
     path = _place(shards, out)
-    complete = lists(shards)
-    found, gone = complete.findings, complete.lost
-    numbers = summary(shards, complete)
-    masked = _masked(shards, found)
-    contents = Contents(
-        report=numbers,
-        findings=_with_texts(shards, found, gone),
-        lost=gone,
-        pictures=_pictures(shards, found, masked, options),
-        masked=masked,
-        evidence=evidence(shards, options.picture_mb * 1_000_000),
-    )
+    contents = _contents(shards, options)
     text = page(contents, options.rows)
     try:
         write_durably(path, text)
@@ -86,11 +80,32 @@ def report(
             "Name another file with --out.",
         ) from None  # fmt: skip
     return Reported(
-        report=numbers,
+        report=contents.report,
         page=str(path),
         bytes=path.stat().st_size,
         pictures=contents.pictures.shown,
         pictures_named=len(contents.pictures.named),
+    )
+
+
+def _contents(shards: Shards, options: ReportOptions) -> Contents:
+    """Gather what goes on the page."""
+    complete = lists(shards)
+    found, gone = complete.findings, complete.lost
+    masked, size = _masked(shards, found), options.picture_mb * 1_000_000
+    sheets = evidence(shards, size // 2)
+    size -= sum(len(small.data) for small in sheets.values() if small is not None)
+    named = wanted_pictures(found)
+    wanted = [digest for one in named for digest in (one, masked.get(one)) if digest]
+    sources = [shards, *_earlier(shards), *map(open_shards, options.look_in)]
+    return Contents(
+        report=summary(shards, complete),
+        findings=_with_texts(shards, found, gone),
+        lost=gone,
+        pictures=Shown(thumbnails(sources, wanted, options.pictures, size), named),
+        masked=masked,
+        evidence=sheets,
+        texts=texts(shards),
     )
 
 
@@ -102,16 +117,6 @@ def _place(shards: Shards, out: Path | str | None) -> Path:
     if path.is_dir():
         raise OptionError("--out", f"{path} is a folder", "a file", f"Try {path / REPORT}.")
     return path
-
-
-def _pictures(
-    shards: Shards, found: pl.DataFrame, masked: dict[str, str], options: ReportOptions
-) -> Shown:
-    named = wanted_pictures(found)
-    wanted = [digest for one in named for digest in (one, masked.get(one)) if digest]
-    sources = [shards, *_earlier(shards), *map(open_shards, options.look_in)]
-    size = options.picture_mb * 1_000_000
-    return Shown(thumbnails(sources, wanted, options.pictures, size), named)
 
 
 def _earlier(shards: Shards) -> Iterator[Shards]:

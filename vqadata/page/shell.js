@@ -40,9 +40,14 @@ function shown(text) {
 /** A number as a person reads it. */
 const counted = (number) => number.toLocaleString("en");
 
+/** Base64 that stands in the page, by its number. */
+const blob = (number) => find(`#blob-${number}`).textContent;
+
 /** A block of data of the page: base64 of compressed JSON. */
 async function unpack(name) {
-  const bytes = Uint8Array.from(atob(find(`#data-${name}`).textContent), (c) => c.charCodeAt(0));
+  const text = atob(find(`#data-${name}`).textContent);
+  const bytes = new Uint8Array(text.length);
+  for (let n = 0; n < text.length; n++) bytes[n] = text.charCodeAt(n);
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(plain).json();
 }

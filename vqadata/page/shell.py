@@ -45,13 +45,16 @@ class Page(NamedTuple):
     """Names of its own style sheets and programs; those of the shell come first."""
 
 
-def render(page: Page, context: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+def render(
+    page: Page, context: Mapping[str, Any], data: Mapping[str, Any], blobs: Sequence[str] = ()
+) -> str:
     """Make the file.
 
     Args:
         page: The template and its files.
         context: What the template names; the shell wants ``title``.
         data: Blocks of data by name, each packed; programs read them with ``unpack(name)``.
+        blobs: Base64 that is read one by one when it is wanted, as pictures are: ``blob(number)``.
     """
     style = "\n".join(_text(*place) for place in (*STYLES, *_of(page, page.styles)))
     programs = (*PROGRAMS, *_of(page, page.programs))
@@ -61,6 +64,7 @@ def render(page: Page, context: Mapping[str, Any], data: Mapping[str, Any]) -> s
         "program": program,
         "policy": _policy(style, program),
         "blocks": {name: packed(value) for name, value in data.items()},
+        "blobs": blobs,
     }
     return _environment(page.package).get_template(page.template).render(**context, shell=shell)
 

@@ -25,12 +25,13 @@ class Explorer {
     this.side = make("div", { class: "facets" });
     this.panel = make("aside", { class: "detail", "aria-label": "Detail", tabindex: "-1" });
     this.panel.append(make("p", { class: "muted" }, "Choose a row to see all that is known of it."));
-    const filters = make("details", { class: "filters", open: matchMedia("(min-width: 60rem)").matches },
+    this.nothing = make("p", { class: "nothing muted", hidden: true }, "Nothing is here.");
+    this.filters = make("details", { class: "filters", open: matchMedia("(min-width: 60rem)").matches },
       make("summary", {}, "Filters"), this.side);
     const tools = make("div", { class: "tools" }, this.search,
       make("button", { class: "button", type: "button", onclick: () => this.clear() }, "Clear"),
       make("button", { class: "button", type: "button", onclick: () => this.save() }, "Save as CSV"));
-    this.root.append(filters, make("div", { class: "middle" }, tools, this.count, this.box), this.panel);
+    this.root.append(this.filters, make("div", { class: "middle" }, tools, this.count, this.nothing, this.box), this.panel);
     this.root.addEventListener("keydown", (event) => { if (event.key === "Escape") this.close(); });
   }
 
@@ -63,7 +64,10 @@ class Explorer {
       }
     }
     this.rows = rows;
+    this.nothing.hidden = rows.length > 0;
+    this.box.hidden = !rows.length;
     this.side.replaceChildren(...this.facets.map((name) => this.facet(name, counts[name])).filter(Boolean));
+    this.filters.hidden = !this.side.children.length;
     const all = this.table.length;
     this.count.textContent = rows.length === all
       ? `${counted(all)} ${this.name}` : `${counted(rows.length)} of ${counted(all)} ${this.name}`;

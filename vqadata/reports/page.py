@@ -35,6 +35,8 @@ class Contents(NamedTuple):
     masked: Mapping[str, str]
     """Digests of masked pictures by the digest before."""
     evidence: Mapping[str, Thumbnail | None]
+    texts: Mapping[str, str]
+    """Files of facts out of the evidence folder, by path."""
 
 
 def page(contents: Contents, rows: int) -> str:
@@ -64,20 +66,33 @@ def page(contents: Contents, rows: int) -> str:
         "lost": sum(loss.rows for loss in report.losses),
         "examples": _examples(contents.findings, contents.pictures.pictures),
         "leaks": leaks(contents.findings),
+        "texts": contents.texts,
     }
-    data = {
+    data: dict[str, Any] = {
         "findings": columns(_cut(findings).drop("number").to_dict(as_series=False)),
         "rows": columns(
             _rows(lost).to_dict(as_series=False)
             | {"finding": [places.get(number) for number in lost.get_column("finding")]}
         ),
-        "pictures": {
-            "thumbnails": contents.pictures.pictures,
-            "masked": contents.masked,
-            "evidence": contents.evidence,
-        },
+        "pictures": {"masked": contents.masked},
     }
-    return render(PAGE, context, data)
+    blobs: list[str] = []
+    data["pictures"] |= {
+        "thumbnails": _numbered(contents.pictures.pictures, blobs),
+        "evidence": _numbered(contents.evidence, blobs),
+    }
+    return render(PAGE, context, data, blobs)
+
+
+def _numbered(
+    pictures: Mapping[str, Thumbnail | None], blobs: list[str]
+) -> dict[str, tuple[int, int, int] | None]:
+    """Number and size of each picture; their data is put into ``blobs``."""
+    numbered: dict[str, tuple[int, int, int] | None] = {}
+    for name, small in pictures.items():
+        numbered[name] = None if small is None else (len(blobs), small.width, small.height)
+        blobs += [small.data] if small is not None else []
+    return numbered
 
 
 def chosen(table: pl.DataFrame, by: Sequence[str], most: int) -> pl.DataFrame:

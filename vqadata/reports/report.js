@@ -5,7 +5,7 @@ const started = new Map();
 const SIGNS = { error: "●", warning: "▲", info: "○" };
 
 /** The source of an image that stands in this page. */
-const source = (thumbnail) => `data:image/webp;base64,${thumbnail[0]}`;
+const source = (thumbnail) => `data:image/webp;base64,${blob(thumbnail[0])}`;
 
 /** What a finding holds beside its columns. */
 function details(text) {
@@ -20,8 +20,7 @@ function facts(pairs) {
     [make("dt", {}, shown(name)), make("dd", {}, shown(typeof value === "object" ? JSON.stringify(value) : value))]));
 }
 
-const section = (title, ...children) =>
-  (children.some(Boolean) ? make("section", {}, make("h3", {}, title), ...children) : null);
+const section = (title, ...children) => (children.some(Boolean) ? make("section", {}, make("h3", {}, title), children) : null);
 
 /** A picture with its boxes, or the reason why it is not here. */
 function figure(thumbnail, caption, boxes = []) {
@@ -62,7 +61,7 @@ function line(mark, code, said, second) {
 
 /** Everything about one finding. */
 function findingDetail(row, number, shownPictures, lost) {
-  const { other, others, edit, boxes, template, mended, field, ...more } = details(row.details);
+  const { other, others, edit, words: inWords, boxes, template, mended, field, ...more } = details(row.details);
   const { thumbnails, masked, evidence } = shownPictures;
   const figures = [];
   if (row.digest) figures.push(figure(thumbnails[row.digest], row.path ?? row.digest, boxes));
@@ -71,14 +70,14 @@ function findingDetail(row, number, shownPictures, lost) {
     if (one?.digest && one.digest !== row.digest) figures.push(figure(thumbnails[one.digest], one.path ?? one.digest));
   }
   if (template && template in evidence) figures.push(figure(evidence[template], template));
-  const words = Array.isArray(boxes) ? boxes.filter((box) => box?.[4]).map((box) => [box[5] === undefined ? "text" : Number(box[5]).toFixed(2), box[4]]) : [];
+  const words = Array.isArray(boxes) ? boxes.filter((box) => box?.[4]).map((box) => [typeof box[5] === "number" ? box[5].toFixed(2) : "text", box[4]]) : [];
   const gone = rowsOf(number, lost);
   return [
     make("h2", {}, shown(row.code)), chips(row), asked(row),
     figures.length ? make("section", { class: "pair" }, figures) : null,
     section("What was found", row.evidence ? make("div", {}, shown(row.evidence)) : null),
     section("Probably meant", mended ? make("div", {}, shown(mended)) : null),
-    section("Fitted edit", edit && typeof edit === "object" ? facts(Object.entries(edit)) : edit ? make("div", {}, shown(edit)) : null),
+    section("Fitted edit", inWords ? make("div", {}, shown(inWords)) : null, edit ? facts(Object.entries(typeof edit === "object" ? edit : { edit })) : null),
     section("The other one", other ? facts(Object.entries(other)) : null),
     section("Text in the boxes", words.length ? facts(words) : null),
     section("Figures", facts(Object.entries(more))),
@@ -115,12 +114,15 @@ function rowDetail(row, shownPictures, findings) {
   ].filter(Boolean);
 }
 
-const tables = Promise.all([unpack("findings"), unpack("rows")]).then((all) => all.map((columns) => new Table(columns)));
+/** Both lists, unpacked when they are first asked for. */
+let unpacked;
+const tables = () => (unpacked ??= Promise.all([unpack("findings"), unpack("rows")])
+  .then((all) => all.map((columns) => new Table(columns))));
 
 /** What fills a part of the page when it is first shown. */
 const fill = {
   async findings(root) {
-    const [[table, lost], shownPictures] = [await tables, await pictures];
+    const [[table, lost], shownPictures] = [await tables(), await pictures];
     return new Explorer(find("#explore-findings", root), table, {
       name: "findings", hint: "Search question, picture, evidence …",
       facets: ["severity", "action", "code", "step", "split"],
@@ -134,7 +136,7 @@ const fill = {
     });
   },
   async rows(root) {
-    const [[findings, table], shownPictures] = [await tables, await pictures];
+    const [[findings, table], shownPictures] = [await tables(), await pictures];
     return new Explorer(find("#explore-rows", root), table, {
       name: "lost rows", hint: "Search question, answer, file, reason …",
       facets: ["code", "action", "step", "file", "split"],
@@ -147,7 +149,7 @@ const fill = {
     });
   },
   async pictures(root) {
-    const [[table], shownPictures] = [await tables, await pictures];
+    const [[table], shownPictures] = [await tables(), await pictures];
     const seen = new Map();
     for (let n = 0; n < table.length; n++) {
       const digest = table.get(n, "digest");
@@ -166,6 +168,7 @@ const fill = {
       box.append(...box.dataset.examples.split(" ").filter(Boolean).map((digest) =>
         make("img", { src: source(shownPictures.thumbnails[digest]), alt: "", loading: "lazy" })));
     }
+    setTimeout(tables, 300);  // the next click finds them ready
   },
 };
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.errors import VqaDataError
 from vqadata.images.decode import to_rgb
+from vqadata.images.header import BadPicture, read_header
 from vqadata.shards.manifest import EVIDENCE
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ SIDE = 320
 
 SHEET_SIDE = 1400
 """Pixels of the long side of a picture out of the evidence folder: templates, contact sheets."""
+
+TEXT_BYTES = 100_000
+"""Largest file of facts that goes on a page."""
 
 QUALITY = 70
 """WebP quality."""
@@ -103,14 +107,29 @@ def _among(shards: Shards, number: int, wanted: set[str]) -> Iterator[tuple[str,
 
 
 def thumbnail(data: bytes, side: int) -> Thumbnail | None:
-    """A small copy of a picture; ``None`` if it cannot be decoded."""
+    """A small copy of a picture, of a damaged JPEG what is left; ``None`` if there is nothing."""
     try:
         picture = to_rgb(data)
     except VqaDataError:
-        return None
+        left = _what_is_left(data)
+        if left is None:
+            return None
+        picture = left
     width, height = picture.size
     picture.thumbnail((side, side))
     return Thumbnail(_webp(picture), width, height)
+
+
+def _what_is_left(data: bytes) -> Image | None:
+    """The part of a damaged JPEG that can be decoded; the rest is grey."""
+    import simplejpeg
+    from PIL import Image
+
+    try:
+        read_header(data)
+        return Image.fromarray(simplejpeg.decode_jpeg(data, "RGB", strict=False))
+    except (BadPicture, ValueError):
+        return None
 
 
 def _webp(picture: Image) -> str:
@@ -137,3 +156,18 @@ def evidence(shards: Shards, size: int) -> dict[str, Thumbnail | None]:
             shown[entry.file] = small if fits else None
             size -= len(small.data) if small is not None and fits else 0
     return shown
+
+
+def texts(shards: Shards) -> dict[str, str]:
+    """Small files of facts out of the evidence folder by path.
+
+    Raises:
+        ShardError: A file is missing or damaged.
+    """
+    return {
+        entry.file: shards.file(entry).read_text(encoding="utf-8", errors="replace")
+        for entry in shards.manifest.files
+        if entry.file.startswith(f"{EVIDENCE}/")
+        and entry.file.endswith((".json", ".txt"))
+        and entry.bytes <= TEXT_BYTES
+    }
