@@ -139,6 +139,15 @@ def test_marks_are_boxed_and_the_masked_picture_stands_beside(
     ]  # fmt: skip
 
 
+def test_a_picture_is_enlarged_and_put_back(window: Window, cleaned: Path) -> None:
+    page = window.open(cleaned / "report.html", "pictures")
+    page.locator("#evidence").get_by_role("button", name="Enlarge").first.click()
+    large = page.locator("dialog.large")
+    assert large.locator("img").is_visible()
+    page.keyboard.press("Escape")
+    sync_api.expect(large).to_have_count(0)
+
+
 def test_keys_walk_the_list(window: Window, cleaned: Path) -> None:
     page = window.open(cleaned / "report.html", "rows")
     page.locator("#explore-rows-list").focus()

@@ -22,12 +22,24 @@ function facts(pairs) {
 
 const section = (title, ...children) => (children.some(Boolean) ? make("section", {}, make("h3", {}, title), children) : null);
 
+/** A picture that is shown as large as the window when it is pressed. */
+function picture(thumbnail) {
+  const image = make("img", { src: source(thumbnail), alt: "", loading: "lazy" });
+  const enlarge = () => {
+    const large = make("dialog", { class: "large", onclick: () => large.close(), onclose: () => large.remove() },
+      make("img", { src: image.src, alt: "" }));
+    document.body.append(large);
+    large.showModal();
+  };
+  return make("button", { class: "enlarge", type: "button", "aria-label": "Enlarge", onclick: enlarge }, image);
+}
+
 /** A picture with its boxes, or the reason why it is not here. */
 function figure(thumbnail, caption, boxes = []) {
   const frame = make("div", { class: "frame" });
   if (thumbnail) {
     const [, width, height] = thumbnail;
-    frame.append(make("img", { src: source(thumbnail), alt: "", loading: "lazy" }));
+    frame.append(picture(thumbnail));
     const marks = boxes.filter((box) => Array.isArray(box) && box.length >= 4);
     if (marks.length) frame.append(make("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "xMidYMid meet", role: "img", "aria-label": "marked places" },
       marks.map(([x0, y0, x1, y1, text]) => make("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0 }, make("title", {}, String(text ?? ""))))));
@@ -160,7 +172,7 @@ const fill = {
         make("span", {}, shown(table.get(n, "code"))), make("span", { class: "muted" }, shown(table.get(n, "path") ?? digest)))));
     if (!seen.size) find("#mosaic", root).append(make("p", { class: "muted" }, "No finding names a picture that is on this page."));
     find("#evidence", root)?.append(...Object.entries(shownPictures.evidence).map(([path, thumbnail]) =>
-      make("figure", {}, thumbnail ? make("img", { src: source(thumbnail), alt: "", loading: "lazy" }) : null, make("figcaption", {}, shown(path)))));
+      make("figure", {}, thumbnail ? picture(thumbnail) : null, make("figcaption", {}, shown(path)))));
   },
   async overview(root) {
     const shownPictures = await pictures;
