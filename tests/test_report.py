@@ -25,8 +25,9 @@ from vqadata.errors import OptionError, ShardError, VqaDataError
 from vqadata.page.shell import columns, packed, shown
 from vqadata.reporting import ReportOptions, report
 from vqadata.reports.lists import lists
-from vqadata.reports.page import chosen
+from vqadata.reports.page import LEAKAGE, Contents, chosen, leakage, page
 from vqadata.reports.summary import failures
+from vqadata.reports.thumbnails import Shown
 from vqadata.sources.coco_vqa import CocoVqa
 
 
@@ -217,11 +218,8 @@ def tags(page: str) -> _Tags:
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(HOSTILE) | st.text(max_size=20), min_size=1, max_size=4))
 def test_hostile_text_makes_no_element(words: list[str]) -> None:
-    from vqadata.reports.page import Contents, page
-    from vqadata.reports.thumbnails import Shown
-
     text = "".join(words).encode("utf-8", "replace").decode()
-    one, plain = (page(_contents(value, Contents, Shown), 10) for value in (text, "plain"))
+    one, plain = (page(_contents(value), 10) for value in (text, "plain"))
     ours = tags(one)
     ours.tags -= Counter(span=one.count('class="hidden-character"'))
     usual = tags(plain)
@@ -230,7 +228,7 @@ def test_hostile_text_makes_no_element(words: list[str]) -> None:
     assert column(block(one, "findings"), "evidence") == [text]
 
 
-def _contents(text: str, kind: Any, pictures: Any) -> Any:
+def _contents(text: str) -> Contents:
     from vqadata.reports.effects import Change, Distribution, Effects
     from vqadata.reports.lists import _no_rows
     from vqadata.reports.summary import Found, Loss, Report
@@ -258,8 +256,8 @@ def _contents(text: str, kind: Any, pictures: Any) -> Any:
                          parent=None)],
         lists={text: 1},
     )  # fmt: skip
-    return kind(numbers, pl.DataFrame([finding]), pl.DataFrame(row, schema=lost.schema),
-                pictures({}, []), {}, {text: None}, {text: text})  # fmt: skip
+    return Contents(numbers, pl.DataFrame([finding]), pl.DataFrame(row, schema=lost.schema),
+                Shown({}, []), {}, {text: None}, {text: text})  # fmt: skip
 
 
 def test_every_kind_gets_its_share_of_a_capped_list() -> None:
@@ -274,6 +272,16 @@ def test_every_kind_gets_its_share_of_a_capped_list() -> None:
 def test_small_columns_hold_all_values(values: list[str | None]) -> None:
     assert column(columns({"x": values}), "x") == values
     assert packed(values) == packed(list(values))
+
+
+def test_leakage_is_told_pair_by_pair() -> None:
+    row = {"from": "train", "set": "", "to": "<test>", "leak-bytes": 3, "rows": 12}
+    contents = _contents("plain")._replace(texts={LEAKAGE: json.dumps([row])})
+    made = page(contents, 10)
+    assert "<td>train</td><td> &lt;test&gt;</td>" in made
+    assert re.search(r'href="#findings\?code=leak-bytes">3</a></td><td class="n">12</td>', made)
+    for broken in ("[", "{}", "[1]"):
+        assert leakage({LEAKAGE: broken}) == []
 
 
 def test_text_that_cannot_be_seen_is_named() -> None:

@@ -20,6 +20,9 @@ PAGE = Page("vqadata.reports", "report.html", ["report.css"], ["explorer.js", "r
 RAW = 600
 """Characters of a record as it stood in its file that the page holds; an ellipsis says so."""
 
+LEAKAGE = "evidence/leakage/matrix.json"
+"""Where the cleaner leakage writes how many pictures and questions leak between which splits."""
+
 LISTED = 300
 """Characters of a question or an answer in the lists of a page; an ellipsis says so."""
 
@@ -65,7 +68,7 @@ def page(contents: Contents, rows: int) -> str:
         "held": held,
         "lost": sum(loss.rows for loss in report.losses),
         "examples": _examples(contents.findings, contents.pictures.pictures),
-        "leaks": leaks(contents.findings),
+        "leaks": leakage(contents.texts),
         "texts": contents.texts,
     }
     data: dict[str, Any] = {
@@ -127,19 +130,18 @@ def _others(details: str | None) -> Iterator[str]:
                 yield other["digest"]
 
 
-def leaks(findings: pl.DataFrame) -> dict[str, dict[tuple[str, str], int]]:
-    """Leakage by kind: how many findings between this split and that data set or split."""
-    import polars as pl
+def leakage(texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What splits and data sets have in common, a row a pair, as the cleaner leakage wrote it.
 
-    matrix: dict[str, dict[tuple[str, str], int]] = {}
-    leaking = findings.filter(pl.col("code").str.contains(r"(?i)^leak|^L[1-6]\b"))
-    for code, split, details in leaking.select("code", "split", "details").iter_rows():
-        other = (json.loads(details) if details else {}).get("other") or {}
-        names = [str(other[key]) for key in ("set", "dataset", "folder", "split") if other.get(key)]
-        place = (split or "no name", " ".join(names) or "elsewhere")
-        cells = matrix.setdefault(code, {})
-        cells[place] = cells.get(place, 0) + 1
-    return dict(sorted(matrix.items()))
+    Args:
+        texts: Files of facts by path; the matrix is empty if it is not among them, or is none.
+    """
+    try:
+        rows = json.loads(texts.get(LEAKAGE, "[]"))
+    except ValueError:
+        return []
+    whole = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+    return rows if whole else []
 
 
 def _examples(findings: pl.DataFrame, pictures: Mapping[str, object]) -> dict[str, list[str]]:
