@@ -15,6 +15,7 @@ from vqadata.shards.manifest import Manifest
 from vqatrain.config import DpoConfig, EvalConfig, MergeConfig, TrainConfig
 from vqatrain.contract import Contract
 from vqatrain.merging import Merge
+from vqatrain.planning import Plan
 from vqatrain.proof import LabelProof
 from vqatrain.scoring import Scores
 
@@ -34,6 +35,7 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "scores": Scores,
     "preprocessing": Contract,
     "label-proof": LabelProof,
+    "plan": Plan,
     "merge": Merge,
 }
 

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from vqatrain.evaluation import evaluate
     from vqatrain.infer import load
     from vqatrain.merging import merge
+    from vqatrain.planning import plan
     from vqatrain.preferences import dpo
     from vqatrain.sft import run
 
 __all__ = [
     "DpoConfig", "EvalConfig", "MergeConfig", "TrainConfig",
-    "dpo", "evaluate", "load", "merge", "run",
+    "dpo", "evaluate", "load", "merge", "plan", "run",
 ]  # fmt: skip
 
 _HOMES = {
@@ -33,6 +34,7 @@ _HOMES = {
     "evaluate": "vqatrain.evaluation",
     "load": "vqatrain.infer",
     "merge": "vqatrain.merging",
+    "plan": "vqatrain.planning",
     "run": "vqatrain.sft",
 }
 

@@ -65,19 +65,32 @@ class Batcher:
         Returns:
             ``input_ids`` and ``attention_mask`` of shape (examples, tokens), and what else the
             family's processor gives (pixel values, grids, token types).
+
+        Raises:
+            VqaDataError: The processor refuses a row, such as a picture of 300x1 pixels for Qwen.
         """
         return self.inputs([_asked(example) for example in examples])
 
     def inputs(self, chats: Sequence[Chat]) -> dict[str, torch.Tensor]:
         """As :meth:`prompts`, of conversations."""
         with_pictures = any(chat.pictures for chat in chats)
-        inputs = self.processor(
-            text=[self._prompt(chat) for chat in chats],
-            images=[chat.pictures for chat in chats] if with_pictures else None,
-            return_tensors="pt",
-            padding=True,
-            padding_side="left",
-        )
+        try:
+            inputs = self.processor(
+                text=[self._prompt(chat) for chat in chats],
+                images=[chat.pictures for chat in chats] if with_pictures else None,
+                return_tensors="pt",
+                padding=True,
+                padding_side="left",
+            )
+        except ValueError as error:
+            if len(chats) > 1:  # say which one
+                for chat in chats:
+                    self.inputs([chat])
+            raise VqaDataError(
+                chats[0].where,
+                f"the model's processor refuses it: {' '.join(str(error).split())[:200]}",
+                "pictures and text that the model can take", "Leave it out.",
+            ) from None  # fmt: skip
         # PaliGemma's processor makes labels of its own from what it takes for an answer.
         return {name: values for name, values in inputs.items() if name != "labels"}
 
@@ -92,7 +105,7 @@ class Batcher:
         import torch
 
         inputs = self.prompts(examples)
-        answers = [self._answer_ids(example) for example in examples]
+        answers = [self.answer_ids(example) for example in examples]
         longest = max(map(len, answers))
         ids = torch.tensor([a + [self._pad] * (longest - len(a)) for a in answers])
         present = torch.tensor([[1] * len(a) + [0] * (longest - len(a)) for a in answers])
@@ -113,6 +126,10 @@ class Batcher:
         texts = self.processor.batch_decode(ids, skip_special_tokens=True)
         return [text.strip() for text in texts]
 
+    def prompt(self, example: Example) -> str:
+        """The prompt as text, with a mark for each picture; the pictures are not looked at."""
+        return self._prompt(_asked(example))
+
     def _prompt(self, chat: Chat) -> str:
         *before, last = chat.messages
         messages = [self._message(message, "", chat.where) for message in before]
@@ -128,7 +145,8 @@ class Batcher:
             part["text"] = self._plain(part["text"] + ending, where)
         return message | {"content": parts}
 
-    def _answer_ids(self, example: Example) -> list[int]:
+    def answer_ids(self, example: Example) -> list[int]:
+        """Tokens of the answer, with the one that ends it."""
         text = self._plain(example.answer or "", f"question {example.question_id}")
         return self._ids(text) + self._end
 

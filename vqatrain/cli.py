@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vqadata.command_line import run_program
+from vqadata.errors import EXIT_UNBALANCED
 from vqadata.flags import ModelCommand, build
 
 if TYPE_CHECKING:
@@ -60,6 +61,30 @@ def run(config: Path | None, **given: Any) -> None:
     from vqatrain.sft import run as train
 
     click.echo(f"{train(options)}: finished")
+
+
+@program.command(cls=ModelCommand, models=_options("TrainConfig"))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@CONFIG
+def plan(as_json: bool, config: Path | None, **given: Any) -> int:
+    """Say what a run on SHARDS will take: tokens of each row, padding, steps, memory.
+
+    Takes the options of run. No picture is opened. The exit status is 1 if a row has more tokens
+    than the model has positions.
+
+    \b
+    Example:
+      vqatrain plan shards --model HuggingFaceTB/SmolVLM-256M-Instruct --batch-size 16
+    """  # noqa: D301
+    from vqatrain.config import TrainConfig
+
+    options = build(TrainConfig, given, config)
+    from vqatrain import printing
+    from vqatrain.planning import plan as plan_run
+
+    found = plan_run(options)
+    click.echo(found.model_dump_json(indent=1) if as_json else printing.planned(found))
+    return EXIT_UNBALANCED if found.too_long else 0
 
 
 @program.command(cls=ModelCommand, models=_options("DpoConfig"))

@@ -65,6 +65,27 @@ def load(
     return loaded._replace(origin=built.origin)
 
 
+def outline(name: str, corpus: Iterable[str] = ()) -> Loaded:
+    """A model without weights, with its processor; a tiny one is built.
+
+    Raises:
+        OptionError: There is no such model, or it is of no known family.
+    """
+    prepare_libraries()
+    if name.startswith(TINY):
+        return family_named(name.removeprefix(TINY)).tiny(corpus)
+    _check_reachable(name)
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+
+    config = AutoConfig.from_pretrained(name)
+    family = family_of_type(config.model_type)
+    processor = AutoProcessor.from_pretrained(name)
+    processor.chat_template = processor.chat_template or family.chat_template
+    with torch.device("meta"):
+        return Loaded(AutoModelForImageTextToText.from_config(config), processor)
+
+
 def _from_pretrained(name: str, dtype: torch.dtype, quantised: Sequence[Part]) -> Loaded:
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 

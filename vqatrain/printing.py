@@ -10,6 +10,7 @@ from vqatrain.intervals import Interval
 from vqatrain.merging import Merge
 from vqatrain.metric import all_metrics
 from vqatrain.metric_table import Disagreement
+from vqatrain.planning import SHOWN, Plan, Row, Spread
 from vqatrain.score import Scored
 from vqatrain.scoring import Score, Scores
 
@@ -74,6 +75,38 @@ def metrics() -> str:
         about = (type(metric).__doc__ or "").partition("\n")[0]
         lines.append(f"{name:22}{about}{' (standard)' if metric.standard else ''}")
     return "\n".join(lines)
+
+
+def planned(found: Plan) -> str:
+    """What a run will take, a line a thing."""
+    memory = {name: _gigabytes(size) for name, size in found.memory.model_dump().items()}
+    too_long = f"{len(found.too_long):,} rows over {found.context:,} positions"
+    if found.too_long:
+        too_long += f": {_rows(found.too_long[:SHOWN])}"
+    return "\n".join(
+        [
+            f"{found.rows:,} rows, {found.examples:,} examples in {found.steps:,} steps",
+            f"tokens a row     {_spread(found.tokens)}",
+            f"of the answer    {_spread(found.answer_tokens)}",
+            f"padding          {found.padding:.1%}",
+            f"longest          {_rows(found.longest)}",
+            f"too long         {too_long}",
+            f"memory           {', '.join(f'{name} {size}' for name, size in memory.items())}",
+            "                 without activations",
+        ]
+    )
+
+
+def _spread(found: Spread) -> str:
+    return f"{found.least} to {found.most:,}, median {found.median:,}, 95% up to {found.p95:,}"
+
+
+def _rows(rows: Sequence[Row]) -> str:
+    return ", ".join(f"{row.question_id} ({row.tokens:,})" for row in rows)
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.2f} MB"
 
 
 def merged(done: Merge, out: Path) -> str:

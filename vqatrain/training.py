@@ -36,7 +36,7 @@ def load(config: TrainConfig, corpus: Iterable[str]) -> tuple[Loaded, contract.C
         torch.set_num_threads(config.threads)
     set_seed(config.seed)
     base, dtype = models.base_of(config.model), models.choose_dtype(config.precision)
-    loaded = models.load(base, dtype, corpus, _quantised(config))
+    loaded = models.load(base, dtype, corpus, quantised_parts(config))
     before = contract.read(Path(base))
     agreed = contract.settle(loaded, config, config.prompt_suffix, before)
     if before is not None and (changes := contract.differences(before, agreed)):
@@ -44,7 +44,8 @@ def load(config: TrainConfig, corpus: Iterable[str]) -> tuple[Loaded, contract.C
     return loaded, agreed
 
 
-def _quantised(config: TrainConfig) -> list[Part]:
+def quantised_parts(config: TrainConfig) -> list[Part]:
+    """Parts that get four-bit weights."""
     return config.quantise if config.tuning == "qlora" else []
 
 
@@ -138,7 +139,7 @@ def facts(
         },
         "steps": steps,
         "parameters": tuning.count_parameters(trainer.model),
-        "quantised": _quantised(config),
+        "quantised": quantised_parts(config),
         "quantised_layers": quantise.quantised_layers(trainer.model),
         "device": str(trainer.args.device),
     }

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 from vqatrain import model as models
@@ -104,9 +105,16 @@ def test_a_label_on_a_picture_is_a_defect(
     loaded: Loaded, examples: list[Example], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = loaded.model.config.image_token_id
-    monkeypatch.setattr(Batcher, "_answer_ids", lambda *_: [200, picture])
+    monkeypatch.setattr(Batcher, "answer_ids", lambda *_: [200, picture])
     with pytest.raises(VqaDataError, match="3 picture tokens with a label"):
         proof.prove(Batcher(loaded), examples, picture)
+
+
+def test_a_row_that_a_processor_refuses_is_named(examples: list[Example]) -> None:
+    batcher = Batcher(load("tiny:qwen3_vl", torch.float32, ["a"]))
+    thin = examples[1]._replace(question_id="thin", pictures=[Image.new("RGB", (900, 2))])
+    with pytest.raises(VqaDataError, match="question thin: the model's processor refuses it"):
+        batcher([examples[0], thin])
 
 
 def test_logits_of_answers_alone_give_the_same_loss(

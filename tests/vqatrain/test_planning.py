@@ -1,0 +1,128 @@
+"""The plan: its token counts are the processor's, its memory is arithmetic that is known."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.vqatrain.test_contract import built
+from tests.vqatrain.test_training import config
+from vqatrain import TrainConfig, contract, plan
+from vqatrain import model as models
+from vqatrain.batch import Batcher
+from vqatrain.config import PictureOptions
+from vqatrain.data import Example
+from vqatrain.family import family_names
+from vqatrain.lengths import Ruler
+
+WORDS = [
+    "what",
+    "is",
+    "the\ncolour",
+    "of",
+    "",
+    "cat?",
+    "<image>",
+    "é",
+    "犬",
+    "\n\nhow",
+    "many",
+    "12,5",
+]
+
+
+def mixed_rows(count: int, pictures: int) -> list[Example]:
+    """Rows with pictures of mixed sizes, from tiny to wide."""
+    draw = random.Random(7)
+    rows = []
+    for number in range(count):
+        sizes = [(draw.randint(20, 400), draw.randint(20, 300)) for _ in range(pictures)]
+        text = " ".join(draw.choices(WORDS, k=draw.randint(1, 12)))
+        shown = [Image.new("RGB", size, "red") for size in sizes]
+        rows.append(Example(str(number), shown, text, draw.choice(WORDS)))
+    return rows
+
+
+@pytest.mark.parametrize("pictures", [1, 2])
+@pytest.mark.parametrize("family", family_names())
+def test_counts_are_those_of_the_processor(family: str, pictures: int) -> None:
+    loaded = built(family)
+    contract.settle(loaded, PictureOptions(max_pixels=4 * 64 * 64), "")
+    batcher, rows = Batcher(loaded, " Say."), mixed_rows(40, pictures)
+    sizes = [tuple(picture.size for picture in row.pictures) for row in rows]
+    blanks = [row._replace(pictures=[None] * pictures) for row in rows]  # type: ignore[list-item]
+    found = list(Ruler(batcher).lengths(zip(blanks, sizes, strict=True)))
+    for row, length in zip(rows, found, strict=True):
+        batch = batcher([row])
+        assert length.total == batch["input_ids"].shape[1]
+        assert length.answer == batch["logits_to_keep"] - 1
+
+
+def test_padding_is_that_of_the_batches(shards: Path) -> None:
+    from vqatrain.data import Questions, Schedule
+
+    options = config(shards, Path("unused"), batch_size=5, max_steps=3, split=None)
+    found = plan(options)
+    questions = Questions(options)
+    batcher = Batcher(models.outline("tiny:smolvlm", questions.texts()))
+    schedule = Schedule(questions, 15, options.seed)
+    masks = [
+        batcher([schedule[place] for place in range(start, start + 5)])["attention_mask"]
+        for start in (0, 5, 10)
+    ]
+    padding = sum(int((mask == 0).sum()) for mask in masks) / sum(mask.numel() for mask in masks)
+    assert found.padding == pytest.approx(padding)
+    assert (found.rows, found.steps, found.examples, found.too_long) == (32, 3, 15, [])
+    assert found.longest[0].tokens == found.tokens.most
+
+
+def test_rows_that_do_not_fit_are_named(
+    shards: Path, tmp_path: Path, run_cli: Callable[..., Any]
+) -> None:
+    torch.manual_seed(0)
+    loaded = models.load("tiny:smolvlm", torch.float32, ["what colour is part?"])
+    loaded.model.config.text_config.max_position_embeddings = 30
+    models.save(loaded, tmp_path / "short")
+    done = run_cli("plan", shards, "--model", tmp_path / "short", program="vqatrain")
+    assert done.returncode == 1, done.stderr
+    assert "too long         32 rows over 30 positions: " in done.stdout
+
+
+SEVEN_BILLION = {
+    "text_config": {
+        "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28,
+        "num_attention_heads": 28, "num_key_value_heads": 4, "vocab_size": 152064,
+    },
+    "vision_config": {
+        "depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16,
+        "out_hidden_size": 3584,
+    },
+}  # fmt: skip
+
+
+def test_memory_of_seven_billion_parameters(shards: Path, tmp_path: Path) -> None:
+    from transformers import Qwen2_5_VLConfig
+
+    models.save(models.load("tiny:qwen2_5_vl", torch.float32, ["what?"]), tmp_path)
+    tokens = json.loads((tmp_path / "config.json").read_text())
+    named = {name: value for name, value in tokens.items() if name.endswith("_token_id")}
+    Qwen2_5_VLConfig(**SEVEN_BILLION, tie_word_embeddings=False, **named).save_pretrained(tmp_path)
+    options = {"shards": shards, "model": str(tmp_path), "precision": "bf16", "batch_size": 1}
+    lora = plan(TrainConfig(tuning="lora", **options)).memory
+    four = plan(TrainConfig(tuning="qlora", **options)).memory
+    both = plan(
+        TrainConfig(tuning="qlora", quantise=["language", "vision", "projector"], **options)
+    ).memory
+    adapters = 4 * 40.37e6
+    assert lora.weights == pytest.approx(16.584e9 + adapters, rel=2e-3)
+    assert four.weights == pytest.approx(6.90e9 + adapters, rel=5e-3)
+    assert both.weights == pytest.approx(5.90e9 + adapters, rel=5e-3)
+    assert lora.gradients == pytest.approx(adapters, rel=2e-3)
+    assert lora.optimiser == 2 * lora.gradients
