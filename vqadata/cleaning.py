@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from vqadata import cleaners as cleaner_folder
@@ -17,9 +19,10 @@ from vqadata.judging import Hearing
 from vqadata.ledger import read_ledger
 from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.manifest import PICTURES, Manifest
-from vqadata.shards.reader import open_shards
+from vqadata.shards.reader import Shards, open_shards
 from vqadata.shards.writer import ShardWriter
 from vqadata.steps import Cleaner
+from vqadata.survey import Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,8 +82,10 @@ def clean(
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     with new_folder(Path(out), options.overwrite) as folder:
         survey = examine(before, chosen, examination, folder)
-        for cleaner in chosen:
-            cleaner.decide(replace(survey, cleaner=cleaner.step_name()))
+        with TemporaryDirectory(dir=folder, prefix="beside-") as room:
+            examiner = partial(_beside, examination=examination, room=Path(room))
+            for cleaner in chosen:
+                cleaner.decide(replace(survey, cleaner=cleaner.step_name(), examiner=examiner))
         _write_pictures(survey.pictures, folder / PICTURES)
         with (
             Hearing(chosen, folder, report_only) as hearing,
@@ -99,6 +104,15 @@ def clean(
         stated = [s.model_copy(update={"options": s.options | policy}) for s in steps]
         history = [*before.manifest.steps, *stated]
         return finish(folder, history, before.manifest.inputs, written, hearing.ledger)
+
+
+def _beside(
+    shards: Shards, cleaner: Cleaner, examination: ExaminationOptions, room: Path
+) -> Survey:
+    """The survey of another data set, kept in a folder of its own as long as cleaners decide."""
+    folder = room / str(len(list(room.iterdir())))
+    folder.mkdir()
+    return examine(shards, [cleaner], examination, folder)
 
 
 def _write_pictures(pictures: pa.Table, path: Path) -> None:

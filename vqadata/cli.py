@@ -94,6 +94,8 @@ def clean(
     logging.getLogger("vqadata").setLevel(logging.INFO)
     manifest = clean_data(shards, out, cleaners, writing, looking, report_only)
     click.echo(printing.findings(finding_counts(out), out))
+    for line in printing.leakage(out):
+        click.echo(line)
     click.echo(printing.account(manifest, out))
     return printing.exit_status(manifest, strict)
 

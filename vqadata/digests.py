@@ -15,6 +15,13 @@ def bytes_digest(data: bytes | memoryview) -> str:
     return xxhash.xxh3_128_hexdigest(data)
 
 
+def text_key(text: str) -> int:
+    """xxh3-64 of a text: equal texts have it in common, and others hardly ever."""
+    import xxhash
+
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
+
+
 class HashingFile:
     """A file to write whose bytes are digested on their way, so that they need not be read again.
 

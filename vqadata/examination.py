@@ -170,10 +170,16 @@ class _Table:
         self._waiting: list[pa.RecordBatch] = []
         self._batch_of: list[int] = []
         empty = _pictures(Chunk(0, ()), "", _no_rows())
-        columns = [column for cleaner in lookers for column in cleaner.columns().items()]
-        self._schema = pa.schema([*empty.schema, *columns])
-        if twice := [n for n, _ in columns if self._schema.get_field_index(n) < 0]:
-            raise TypeError(f"two cleaners have a column {twice[0]}")
+        columns = dict(zip(empty.schema.names, empty.schema.types, strict=True))
+        self._fresh: list[list[int]] = []
+        for cleaner in lookers:
+            own = cleaner.columns()
+            if twice := [n for n, kind in own.items() if columns.get(n, kind) != kind]:
+                raise TypeError(f"two cleaners have a column {twice[0]} of another type")
+            # What two cleaners ask for alike is kept once.
+            self._fresh.append([n for n, name in enumerate(own, 1) if name not in columns])
+            columns |= own
+        self._schema = pa.schema(list(columns.items()))
         for cleaner in lookers:
             if (tally := cleaner.tally()) is not None:
                 self.tallies[cleaner.step_name()] = tally
@@ -190,10 +196,11 @@ class _Table:
         import pyarrow as pa
 
         columns = list(job.pictures.columns)
-        for cleaner, receipt in zip(self._lookers, receipts, strict=True):
+        given = zip(self._lookers, receipts, self._fresh, strict=True)
+        for cleaner, receipt, fresh in given:
             if receipt is None:
                 raise TypeError(f"{cleaner.step_name()} left no receipt")
-            columns += receipt.facts.columns[1:]
+            columns += [receipt.facts.column(place) for place in fresh]
             if receipt.tally is not None:
                 tally = self.tallies[cleaner.step_name()]
                 tally.merge(tally.from_bytes(receipt.tally))

@@ -13,7 +13,7 @@ from vqadata.ledger import LedgerEntry
 from vqadata.receipt import REMARKS, Receipt
 from vqadata.repairing import Repaired
 from vqadata.shards.contents import Info
-from vqadata.shards.manifest import FINDINGS, BalanceEntry, Manifest
+from vqadata.shards.manifest import EVIDENCE, FINDINGS, BalanceEntry, Manifest
 from vqadata.shards.verify import Verification
 from vqadata.story import Story
 from vqadata.words.priors import Priors
@@ -86,6 +86,21 @@ def shard_info(found: Info) -> str:
         figures = (shard.bytes, shard.batches, shard.pictures, shard.questions)
         rows.append((shard.file, *(f"{figure:,}" for figure in figures)))
     return "\n".join([*lines, "", *table(rows)])
+
+
+def leakage(out: Path) -> list[str]:
+    """What the splits of a cleaned folder had in common, a line each two; empty if nothing."""
+    path = out / EVIDENCE / "leakage" / "matrix.json"
+    if not path.exists():
+        return []
+    heads = ("bytes", "pixels", "id", "rows", "question", "answer", "text")
+    rows: list[tuple[str, ...]] = [("in common", "pictures: bytes", "pixels", "id", "rows of them",
+                                    "+ question", "+ answer", "text alone")]  # fmt: skip
+    for entry in json.loads(path.read_text(encoding="utf-8")):
+        there = f"{entry['set']} {entry['to']}".strip() or "no name"
+        counts = (entry.get(f"leak-{head}", entry.get(head)) for head in heads)
+        rows.append((f"{entry['from'] or 'no name'} → {there}", *(f"{n:,}" for n in counts)))
+    return table(rows) if len(rows) > 1 else []
 
 
 def receipt(handed: Receipt, out: Path) -> str:

@@ -231,7 +231,7 @@ class Cleaner(Step):
     def columns(self) -> dict[str, pa.DataType]:
         """Names and types of what :meth:`examine` says of a picture; empty if it looks at none.
 
-        No two cleaners may have a name in common.
+        Two cleaners may have a name in common only if they say the same under it.
         """
         return {}
 

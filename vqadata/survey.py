@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,7 @@ class Survey:
         examined: How many pictures were looked at for it.
         output: The output folder.
         cleaner: Name of the cleaner that looks.
+        examiner: Makes the survey of another data set.
     """
 
     shards: Shards
@@ -51,6 +52,13 @@ class Survey:
     examined: Examined
     output: Path
     cleaner: str = ""
+    examiner: Callable[[Shards, Cleaner], Survey] | None = None
+
+    def beside(self, shards: Shards, cleaner: Cleaner) -> Survey:
+        """The survey of another data set, as one cleaner looks at it."""
+        if self.examiner is None:
+            raise TypeError("this survey stands alone")
+        return self.examiner(shards, cleaner)
 
     def tally(self, cleaner: Cleaner) -> Tally:
         """The merged tally of a cleaner.

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from vqadata.images.perceptual import Pixels
 
-COARSE, FINE = ((4, 6), (2, 3)), ((1, 2),)
-"""Pixels that are averaged, and steps at that level."""
+COARSE, FINE = ((4, 6, 3.0), (2, 4, 2.0)), ((1, 3, 1.0),)
+"""Pixels that are averaged, steps at that level, and how many times the mean error is let pass: a
+page is mostly empty, so that its lines are outliers until they lie over each other."""
 
 LOWEST, HIGHEST = (0.7, -0.3, 0.7, -0.3, 0.3, -255.0), (1.3, 0.3, 1.3, 0.3, 3.0, 255.0)
 """Bounds of the six numbers: pictures that need more are no near-duplicates."""
@@ -128,11 +129,13 @@ def lay_over(fit: Fit, first: Pixels, second: Pixels) -> Overlay:
     return Overlay(residual, np.clip(bent, 0, 255))
 
 
-def _refined(a: Pixels, b: Pixels, fit: Pixels, rounds: tuple[tuple[int, int], ...]) -> Pixels:
-    for size, steps in rounds:
+def _refined(
+    a: Pixels, b: Pixels, fit: Pixels, rounds: tuple[tuple[int, int, float], ...]
+) -> Pixels:
+    for size, steps, loose in rounds:
         small_a, small_b = averaged(a, size), averaged(b, size)
         for _ in range(steps):
-            fit = _improved(small_a, small_b, fit)
+            fit = _improved(small_a, small_b, fit, loose)
     return fit
 
 
@@ -142,14 +145,14 @@ def averaged(pixels: Pixels, size: int) -> Pixels:
     return pixels.reshape(-1, side, size, side, size).mean((2, 4)) if size > 1 else pixels
 
 
-def _improved(a: Pixels, b: Pixels, fit: Pixels) -> Pixels:
+def _improved(a: Pixels, b: Pixels, fit: Pixels, loose: float) -> Pixels:
     """One step of least squares with robust weights."""
     import numpy as np
 
     count, side = len(a), a.shape[1]
     warped, seen = warped_by(a, fit)
     left = b - fit[:, 4, None, None] * warped - fit[:, 5, None, None]
-    weight = _weights(left, seen)
+    weight = _weights(left, seen, loose)
     down, across = np.gradient(warped, axis=(1, 2))
     place = _places(side)
     # A pixel is 2 / side of the line from -1 to 1; the gradient is one of the warped picture.
@@ -170,13 +173,14 @@ def _improved(a: Pixels, b: Pixels, fit: Pixels) -> Pixels:
     return better
 
 
-def _weights(left: Pixels, seen: Pixels) -> Pixels:
-    """Tukey's biweight, with a width from the median residual."""
+def _weights(left: Pixels, seen: Pixels, loose: float = 0.0) -> Pixels:
+    """Tukey's biweight, with a width from the median residual, or from the mean one if larger."""
     import numpy as np
 
     sample = np.abs(left[:, ::2, ::2]).reshape(len(left), -1)
     middle = np.partition(sample, sample.shape[1] // 2, axis=1)[:, sample.shape[1] // 2]
-    width = (6 * middle + 6)[:, None, None]
+    error = loose * np.sqrt(np.mean(sample * sample, axis=1))
+    width = (np.maximum(6 * middle, error) + 6)[:, None, None]
     inside = np.clip(1 - (left / width) ** 2, 0, None)
     weights: Pixels = inside * inside * seen
     return weights

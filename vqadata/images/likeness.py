@@ -59,7 +59,7 @@ CERTAIN = 0.2
 NEAR = 0.5
 """Largest local difference of pairs that are the same picture, unless a second look denies it."""
 
-FAR, WEAK = 2.0, 38.0
+FAR, WEAK = 1.0, 38.0
 """Up to that local difference, strong changes of fewer grey levels are those of clipped light."""
 
 FARTHEST = 8.0
