@@ -100,17 +100,28 @@ def mask_of(pieces: list[Piece], shape: tuple[int, ...], step: int) -> Mask:
     return np.asarray(mask > 0)
 
 
+def rectangles(mask: Mask) -> list[Box]:
+    """Rectangles that hold all pixels of a mask, a group of strokes each."""
+    import cv2
+    import numpy as np
+
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((ROOM, ROOM), np.uint8))
+    count, labels = cv2.connectedComponents(near)
+    found = []
+    for label in range(1, count):
+        ys, xs = np.nonzero(mask & (labels == label))
+        found.append((int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1))
+    return sorted(found)
+
+
 def filled(rgb: Rgb, mask: Mask) -> Rgb:
     """The picture with the pixels of a mask filled from what is around them; no other changes."""
     import cv2
     import numpy as np
 
     out = rgb.copy()
-    _, _, boxes, _ = cv2.connectedComponentsWithStats(
-        cv2.dilate(mask.astype(np.uint8), np.ones((ROOM, ROOM), np.uint8))
-    )
-    for x, y, wide, high, _ in boxes[1:]:
-        x0, y0, x1, y1 = clipped((int(x), int(y), int(x + wide), int(y + high)), rgb.shape, ROOM)
+    for box in rectangles(mask):
+        x0, y0, x1, y1 = clipped(box, rgb.shape, ROOM)
         here = mask[y0:y1, x0:x1]
         part = np.ascontiguousarray(out[y0:y1, x0:x1])
         painted = cv2.inpaint(part, here.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA)

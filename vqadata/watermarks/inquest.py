@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vqadata.overlay.tally import OverlayTally
     from vqadata.survey import Survey
     from vqadata.text_engine import Rgb, TextEngine
+    from vqadata.watermarks.erase import Box
 
 READS = "a question asks to read, so it is only flagged"
 TOO_LARGE = "too large to be filled, so it is only flagged"
@@ -54,6 +55,7 @@ class Inquest:
         self._survey, self._policy, self._engine = survey, policy, engine
         self._plans: dict[str, Plan] = {}
         self._ready: dict[str, bytes] = {}
+        self._filled: dict[str, list[Box]] = {}
 
     def hold(
         self,
@@ -134,7 +136,10 @@ class Inquest:
             note = notes.get(digest, "")
             action: Policy = "flag" if note else self._policy
             note = note if self._policy != "flag" else ""
-            self.sentences[digest] = sentenced(digest, plan, carried[digest], action, note)
+            sentence = sentenced(digest, plan, carried[digest], action, note)
+            if action == "mask":
+                sentence.details["filled"] = self._filled[digest]
+            self.sentences[digest] = sentence
 
     def _unmaskable(self, digests: list[str]) -> dict[str, str]:
         """Mask pictures for proof; why some of them cannot be, by digest."""
@@ -148,6 +153,7 @@ class Inquest:
             elif (found := mended(view, plan, self._engine)) is None:
                 notes[view.digest] = STILL_SEEN
             else:
+                self._filled[view.digest] = found.filled
                 if sum(map(len, self._ready.values())) + len(found.data) <= KEPT:
                     self._ready[view.digest] = found.data
                 if len(pairs) < evidence.PAIRS:

@@ -20,6 +20,7 @@ from vqadata.watermarks.erase import (
     encoded,
     filled,
     mask_of,
+    rectangles,
     strokes,
     untouched,
 )
@@ -89,8 +90,8 @@ class Mended(NamedTuple):
     data: bytes
     """PNG: every pixel outside the mask is what it was."""
     rgb: Rgb
-    filled: int
-    """Pixels of the mask."""
+    filled: list[Box]
+    """Rectangles outside of which nothing was changed."""
 
 
 def mended(view: View, plan: Plan, engine: TextEngine | None) -> Mended | None:
@@ -111,7 +112,7 @@ def mended(view: View, plan: Plan, engine: TextEngine | None) -> Mended | None:
         if _seen(after, view.digest, plan.overlays) or _read(after, plan.marks, engine):
             continue
         data = encoded(after, view.opened.info.get("icc_profile"))
-        return Mended(data, after, int(mask.sum())) if untouched(rgb, data, mask) else None
+        return Mended(data, after, rectangles(mask)) if untouched(rgb, data, mask) else None
     return None
 
 
