@@ -13,7 +13,7 @@ PEERS = ms-swift llama-factory readers energon evalscope
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-versions \
+.PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-shards bench-versions \
   bench-pictures clean
 .PHONY: peers peers-exports $(PEERS:%=peers-%)
 .SECONDARY:
@@ -58,6 +58,9 @@ bench: bench-convert bench-versions bench-pictures  ## reprint the tables of ben
 
 bench-convert: $(BIN)/.installed  ## conversion at the size of the VQA v2 training set; minutes
 	$(BIN)/python -m benchmarks.convert
+
+bench-shards: $(BIN)/.installed  ## size, verify against a plain read, a slow store against a disk
+	$(BIN)/python -m benchmarks.shards --pictures 3000
 
 bench-versions: $(BIN)/.installed  ## diff and split at the size of the VQA v2 training set
 	$(BIN)/python -m benchmarks.versions --questions 443757

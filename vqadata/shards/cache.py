@@ -12,6 +12,7 @@ import fcntl
 import logging
 import mmap
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 SUFFIX = ".batch"
 KEPT = 0.9
 """Share of the limit down to which an eviction goes, so that not each new file needs one."""
+
+TOUCH_SECONDS = 1.0
+"""How exactly the time is kept at which a file was used last."""
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +49,7 @@ class BatchCache:
         """Look at nothing yet."""
         self._folder, self._limit = folder, limit
         self._mapped: dict[str, pa.Buffer] = {}
+        self._used: dict[str, float] = {}
         self._works = limit > 0
 
     def find(self, name: str) -> pa.Buffer | None:
@@ -52,11 +57,15 @@ class BatchCache:
 
         They may be damaged: whoever asks compares them with the digest.
         """
+        now = time.monotonic()
+        if name in self._mapped and now - self._used[name] < TOUCH_SECONDS:
+            return self._mapped[name]
         path = self._path(name)
         try:
-            os.utime(path)  # Used just now.
+            os.utime(path)
             if name not in self._mapped:
                 self._mapped[name] = _mapped(path)
+            self._used[name] = now
         except (OSError, ValueError):
             self._mapped.pop(name, None)  # Another process has evicted it, or it is empty.
         return self._mapped.get(name)
@@ -107,7 +116,7 @@ class BatchCache:
 
     def __getstate__(self) -> dict[str, object]:
         """Travel to worker processes without mapped files."""
-        return self.__dict__ | {"_mapped": {}}
+        return self.__dict__ | {"_mapped": {}, "_used": {}}
 
     def _path(self, name: str) -> Path:
         return self._folder / (name + SUFFIX)
