@@ -175,7 +175,8 @@ def _same(leak: Leak) -> str:
         return "the same bytes"
     if leak.kind == "leak-id":
         return "a picture of the same id"
-    return f"{leak.details['level']} the same picture: this one is {leak.details['words']}"
+    sure = "certainly" if leak.details["level"] == "certain" else "likely"
+    return f"{sure} the same picture: this one is {leak.details['words']}"
 
 
 def _rows(survey: Survey) -> Iterator[tuple[Pictures, Questions]]:

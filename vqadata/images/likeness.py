@@ -71,7 +71,7 @@ MOST_SPREAD = 0.25
 PLAIN = 0.4
 """Pairs that differ in a larger share of their blocks at half size are plainly different."""
 
-SOLID, MOST_TEXT, BOTH, OBLONG = 0.75, 0.04, 0.6, 2.0
+SOLID, MOST_TEXT, BOTH, OBLONG = 0.75, 0.04, 0.6, 2.5
 """Text is less solid, covers less, stands in one picture only, and is wider than it is high."""
 
 STRONG, PLACE, LOOSE = 40.0, 0.35, 0.25

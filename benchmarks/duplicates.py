@@ -1,0 +1,129 @@
+"""How well near-duplicates are found, and how fast a million hashes are joined.
+
+``make bench-pictures`` runs it. Two sets with planted near-duplicates and look-alikes, by two
+generators: thresholds were chosen on the first (:mod:`benchmarks.planted_pairs`), the second is the
+check (:mod:`benchmarks.planted_otherwise`). Base photos are those that scikit-image and, where it
+is installed, scikit-learn ship; ``--photos DIR`` takes a folder of yours for the second set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from benchmarks import planted_otherwise, planted_pairs
+from benchmarks.planted_pairs import Planted
+from vqadata.images.hamming import join, radius_for
+from vqadata.images.likeness import CloseUp, close_up
+from vqadata.images.near_pairs import NearPair, Prints, Search, near_pairs
+from vqadata.images.perceptual import fingerprint
+
+MIRROR = "mirror"
+
+
+def main() -> None:
+    """Print the tables."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--scenes", type=int, default=700, help="Base pictures of each set.")
+    options.add_argument("--photos", type=Path, help="Folder of photos for the second set.")
+    options.add_argument("--hashes", type=int, default=1_000_000)
+    chosen = options.parse_args()
+    photos = planted_pairs.base_photos()
+    other = photos if chosen.photos is None else photos_in(chosen.photos)
+    sets = {
+        "the set of the thresholds": planted_pairs.planted(
+            photos, chosen.scenes, chosen.scenes // 8
+        ),
+        "the other generator": planted_otherwise.planted(other, chosen.scenes),
+    }
+    for name, pictures in sets.items():
+        quality(name, list(pictures))
+    join_table(chosen.hashes)
+
+
+def photos_in(folder: Path) -> list[Image.Image]:
+    """The pictures of a folder that are large enough."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
+            picture = Image.open(path)
+            if min(picture.size) >= 250:
+                found.append(picture.convert("RGB"))
+    return found
+
+
+def quality(name: str, pictures: list[Planted]) -> None:
+    """Precision and recall, of both levels, by kind of edit."""
+    start = time.process_time()
+    found, notes = search(pictures)
+    edits = Counter(
+        p.kind
+        for p in pictures
+        if pictures[p.of].group == p.group and p.kind not in ("base", MIRROR)
+    )
+    print(f"\n### {name}: {len(pictures):,} pictures, {sum(edits.values())} planted edits\n")
+    print("| level | precision | recall |", " | ".join(edits), "|")
+    print("| --- |" + " ---: |" * (len(edits) + 2))
+    for level, wanted in (("certain", {"certain"}), ("likely too", {"certain", "likely"})):
+        pairs = [pair for pair in found if pair.level in wanted]
+        right = [p for p in pairs if pictures[p.left].group == pictures[p.right].group]
+        hits = Counter(pictures[pair.right].kind for pair in right)
+        shares = [f"{hits[kind] / count:.2f}" for kind, count in edits.items()]
+        precision, recall = len(right) / max(1, len(pairs)), len(right) / sum(edits.values())
+        print(f"| {level} | {precision:.3f} | {recall:.3f} |", " | ".join(shares), "|")
+    cost = (time.process_time() - start) * 1000 / len(pictures)
+    print(f"\n{cost:.1f} ms of CPU a picture, decoding and fingerprints included", *notes)
+
+
+def search(pictures: list[Planted]) -> tuple[list[NearPair], list[str]]:
+    """All pairs that are found, and what was noted."""
+    prints = Prints(pa.chunked_array([pa.array([of(p, "L") for p in pictures], pa.binary())]))
+
+    def close_ups(_: bool) -> Callable[[Iterable[int]], Mapping[int, CloseUp]]:
+        return lambda places: {p: close_up(pixels(pictures[p], "RGB")) for p in places}
+
+    notes: list[str] = []
+    return list(near_pairs(prints, close_ups, Search(notes))), notes
+
+
+def of(picture: Planted, mode: str) -> bytes | None:
+    """The fingerprint of a picture."""
+    return fingerprint(pixels(picture, mode))
+
+
+def pixels(picture: Planted, mode: str) -> np.ndarray:
+    """A picture decoded."""
+    return np.asarray(Image.open(io.BytesIO(picture.data)).convert(mode))
+
+
+def join_table(count: int) -> None:
+    """CPU seconds and memory of joining random hashes, one in twenty with a near one."""
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, count, dtype=np.uint64)
+    print("\n| hashes | radius | pairs | CPU s | peak MB |\n| ---: | ---: | ---: | ---: | ---: |")
+    for size in (count // 10, count):
+        for radius in sorted({7, radius_for(size)}):
+            own = hashes[:size].copy()
+            flips = rng.integers(0, 64, (size // 20, radius), dtype=np.uint64)
+            own[: size // 20] = own[size // 20 : size // 20 * 2] ^ np.bitwise_or.reduce(
+                np.uint64(1) << flips, axis=1
+            )
+            start = time.process_time()
+            pairs = len(join(np.unique(own), radius).left)
+            took, peak = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF)
+            print(
+                f"| {size:,} | {radius} | {pairs:,} | {took:.1f} | {peak.ru_maxrss / 1024:,.0f} |"
+            )
+
+
+if __name__ == "__main__":
+    main()
