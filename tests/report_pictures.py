@@ -43,10 +43,7 @@ def main() -> None:
         browser = play.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
         for shot in SHOTS:
             data = take(browser, Path(folder) / "clean" / "report.html", shot)
-            small = (
-                Image.open(io.BytesIO(data)).convert("RGB").quantize(200, dither=Image.Dither.NONE)
-            )
-            small.save(DOCS / shot[0], optimize=True)
+            Image.open(io.BytesIO(data)).convert("RGB").quantize(256).save(DOCS / shot[0])
         browser.close()
 
 

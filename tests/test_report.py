@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import VqaFiles
 from tests.reported import make
-from vqadata import convert, open_shards
+from vqadata import clean, convert, open_shards
+from vqadata.cleaners.near_question import NearQuestion
 from vqadata.errors import OptionError, ShardError, VqaDataError
 from vqadata.page.shell import columns, packed, shown
 from vqadata.reporting import ReportOptions, report
@@ -96,6 +97,23 @@ def test_pictures_are_shown_also_those_that_were_dropped_or_masked(cleaned: Path
     truncated = found.filter(pl.col("code") == "truncated")["digest"].to_list()
     assert truncated
     assert set(truncated) <= set(held["thumbnails"])
+
+
+def test_a_second_cleaning_repeats_no_remark(cleaned: Path, tmp_path: Path) -> None:
+    once = lists(open_shards(cleaned))
+    left = open_shards(cleaned).questions(["question_id"])["question_id"].to_pylist()
+    clean(cleaned, tmp_path / "again", [NearQuestion()])
+    twice = lists(open_shards(tmp_path / "again"))
+    assert twice.own == once.findings.filter(
+        (pl.col("code") == "near-duplicate-question") & pl.col("question_id").is_in(left)
+    ).height  # fmt: skip
+    assert twice.lost["reason"].to_list() == once.lost["reason"].to_list()
+    codes = twice.findings["code"][twice.lost["finding"].to_list()].to_list()
+    assert codes == twice.lost["reason"].to_list()
+    repeated = twice.findings.filter(pl.col("question_id").is_in(left)).group_by(
+        "step", "code", "question_id"
+    )
+    assert repeated.len()["len"].max() == 1
 
 
 def test_what_is_left_out_is_said(cleaned: Path, tmp_path: Path) -> None:

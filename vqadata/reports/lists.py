@@ -6,7 +6,8 @@ nothing is in neither list.
 
 Both files are written in step: a finding is followed by one ledger entry for each question that it
 is about, unless it is a mere fact. So the last entries of the ledger are those of the findings, in
-their order, and each lost row is told to which finding it belongs.
+their order, and each lost row is told to which finding it belongs. A remark that a later cleaning
+repeats is listed once.
 """
 
 from __future__ import annotations
@@ -60,21 +61,47 @@ def lists(shards: Shards) -> Lists:
 
     own = _own(shards)
     followed = _followed(own)
-    entries = shards.manifest.ledger.entries
-    earlier = sum(entries.values()) - len(followed)
-    noted, lost, place = list[pl.DataFrame](), list[pl.DataFrame](), 0
+    earlier = sum(shards.manifest.ledger.entries.values()) - len(followed)
+    noted, lost, marks, place = _no_rows(), [_no_rows()], [_no_marks()], 0
+    columns, parts = noted.columns, [noted]
     for part in entry_batches(shards):
-        numbered = part.with_row_index("_entry", place).with_columns(
-            pl.col("_entry").cast(pl.Int64)
-        )
-        noted.append(_as_findings(numbered.filter(pl.col("_entry") < earlier)))
-        lost.append(numbered.filter(pl.col("action").is_in(LOST)))
+        number = pl.int_range(place, place + part.height, dtype=pl.Int64, eager=True)
+        numbered = part.with_columns(number.alias("_entry"))
+        parts.append(numbered.filter(pl.col("_entry") < earlier).select(columns))
+        lost.append(numbered.filter(pl.col("action").is_in(LOST)).select(columns))
+        marks.append(_marks(numbered))
         place += part.height
-    of_entry = pl.Series([*range(own.height, own.height + earlier), *followed], dtype=pl.Int64)
-    gone = pl.concat([_no_rows(), *(part.select(_no_rows().columns) for part in lost)])
-    found = of_entry.gather(gone.get_column("_entry")).alias("finding")
-    both = own.with_columns(file=pl.lit(None, pl.String), index=pl.lit(None, pl.Int64))
-    return Lists(pl.concat([both, *noted]), gone.drop("_entry").with_columns(found), own.height)
+    noted = pl.concat(parts).join(_repeated(pl.concat(marks)), on="_entry", how="anti")
+    noted = noted.sort("_entry")
+    numbers = [*noted.get_column("_entry"), *range(earlier, earlier + len(followed))]
+    found = pl.DataFrame(
+        {"_entry": numbers, "finding": [*range(own.height, own.height + noted.height), *followed]},
+        schema={"_entry": pl.Int64, "finding": pl.Int64},
+    )
+    gone = pl.concat(lost).join(found, on="_entry", how="left", maintain_order="left")
+    own = own.with_columns(file=pl.lit(None, pl.String), index=pl.lit(None, pl.Int64))
+    return Lists(pl.concat([own, _as_findings(noted)]), gone.drop("_entry"), len(own))
+
+
+def _no_marks() -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame(schema={"_entry": pl.Int64, "said": pl.UInt64})
+
+
+def _marks(entries: pl.DataFrame) -> pl.DataFrame:
+    """What is said of rows that are kept, by a hash."""
+    import polars as pl
+
+    kept = entries.filter(~pl.col("action").is_in(LOST))
+    return kept.select("_entry", pl.struct(*PLACE, *WHY).hash().alias("said"))
+
+
+def _repeated(marks: pl.DataFrame) -> pl.DataFrame:
+    """The entries that a later cleaning repeats word by word."""
+    import polars as pl
+
+    return marks.filter(pl.col("_entry") != pl.col("_entry").max().over("said"))
 
 
 def _own(shards: Shards) -> pl.DataFrame:
