@@ -81,6 +81,15 @@ def test_every_tuning_learns_to_prefer(tuning: str, pairs: Path, tmp_path: Path)
     assert course[-1] < 0.6
 
 
+@pytest.mark.slow
+def test_resumed_preferences_go_on_as_if_never_stopped(pairs: Path, tmp_path: Path) -> None:
+    options = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.1}
+    straight = dpo(config(pairs, tmp_path / "straight", **options))
+    checkpoint = straight / "checkpoints" / "checkpoint-2"
+    resumed = dpo(config(pairs, tmp_path / "resumed", **options, resume=checkpoint))
+    assert losses(resumed) == losses(straight)[2:]
+
+
 def test_pairs_are_the_rows_with_a_worse_answer(pairs: Path) -> None:
     questions = Questions(DataOptions(shards=pairs))
     assert keep_pairs(questions) == 4

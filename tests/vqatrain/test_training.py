@@ -68,6 +68,19 @@ def test_checkpointing_changes_no_loss(family: str, shards: Path, tmp_path: Path
     assert courses[0] == pytest.approx(courses[1], rel=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("tuning", ["lora", "qlora"])
+def test_resumed_adapters_go_on_as_if_never_stopped(
+    tuning: str, shards: Path, tmp_path: Path
+) -> None:
+    options = {"tuning": tuning, "max_steps": 4, "save_steps": 2, "learning_rate": 1e-2}
+    more = {"lora_dropout": 0.1, "gradient_accumulation": 2}
+    straight = run(config(shards, tmp_path / "straight", **options, **more))
+    checkpoint = straight / "checkpoints" / "checkpoint-2"
+    resumed = run(config(shards, tmp_path / "resumed", **options, **more, resume=checkpoint))
+    assert losses(resumed) == losses(straight)[2:]
+
+
 def test_frozen_parts_stay_as_they_were(shards: Path, tmp_path: Path) -> None:
     import torch
 
