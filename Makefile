@@ -14,7 +14,7 @@ export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
 .PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-shards bench-versions \
-  bench-pictures clean
+  bench-pictures bench-loader clean
 .PHONY: peers peers-exports $(PEERS:%=peers-%)
 .SECONDARY:
 
@@ -54,7 +54,7 @@ format: $(BIN)/.installed  ## format the code, rewrite the schemas
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m tests.schemas
 
-bench: bench-convert bench-versions bench-pictures  ## reprint the tables of benchmarks/
+bench: bench-convert bench-versions bench-pictures bench-loader  ## reprint the tables of benchmarks/
 
 bench-convert: $(BIN)/.installed  ## conversion at the size of the VQA v2 training set; minutes
 	$(BIN)/python -m benchmarks.convert
@@ -64,6 +64,9 @@ bench-shards: $(BIN)/.installed  ## size, verify against a plain read, a slow st
 
 bench-versions: $(BIN)/.installed  ## diff and split at the size of the VQA v2 training set
 	$(BIN)/python -m benchmarks.versions --questions 443757
+
+bench-loader: $(BIN)/.installed $(PEERS_DIR)/loader/.installed  ## beside other loaders; an hour
+	$(BIN)/python -m benchmarks.loader --peers $(PEERS_DIR)/loader/bin/python
 
 bench-pictures: $(BIN)/.installed $(PEERS_DIR)/pictures/.installed  ## audit, duplicates, marks
 	$(BIN)/python -m benchmarks.pictures --peers $(PEERS_DIR)/pictures/bin/python

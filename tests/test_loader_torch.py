@@ -14,9 +14,12 @@ import pytest
 from torch.utils.data import DataLoader
 
 from tests.conftest import VqaFiles
+from tests.test_loader import damaged
 from vqadata import convert, load
+from vqadata.errors import DamageError
 from vqadata.loader.loader import Loader
 from vqadata.loader.torch_rows import RowBatches, TorchRows
+from vqadata.shards.read_options import ReadOptions
 from vqadata.sources.coco_vqa import CocoVqa
 
 WORKERS = (0, 1, 2, 4)
@@ -51,6 +54,15 @@ def test_workers_give_what_the_loader_gives(shards: Path, images: str) -> None:
         assert batches[0][0]["images"][0].shape == alone[0][0]["images"][0].shape
         shared = [len({id(row["images"]) for row in batch}) for batch in batches]
         assert shared == [len({id(row["images"]) for row in batch}) for batch in alone]
+
+
+@pytest.mark.parametrize("images", ["encoded", "rgb"])
+def test_damage_is_noticed_through_workers(shards: Path, tmp_path: Path, images: str) -> None:
+    folder = damaged(shards, tmp_path / "damaged")
+    with pytest.raises(DamageError, match="batch 0"):
+        next(iter(load(folder, images=images).torch(1)))
+    reading = ReadOptions(on_damage="skip")
+    assert list(load(folder, images=images, batch_size=23, reading=reading).torch(1)) == [[]]
 
 
 def test_workers_may_be_spawned(shards: Path) -> None:

@@ -26,7 +26,7 @@ class Parcel:
         """Put the pixels apart; rows that share their list of pictures still do."""
         lists = {id(row.get("images")): row.get("images") for row in self._rows}
         pixels = [image for images in lists.values() for image in images or () if image is not None]
-        if not pixels or pixels[0].ndim != 3:
+        if not pixels:
             return list, (self._rows,)
         numbers = {id(image): number for number, image in enumerate(pixels)}
         bare = {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
+from vqadata.errors import VqaDataError
 from vqadata.loader.parcel import Parcel
 from vqadata.loader.plan import Share
 
@@ -111,9 +112,9 @@ class TorchBatches:
         self.loader = loader
         self._ends: deque[int] = deque()
         self._dataloader: DataLoader[Any] = DataLoader(
-            TorchRows(loader.reader),
+            _SafeRows(loader.reader.sending() if workers and not collate else loader.reader),
             batch_sampler=_Noted(loader, self._ends),
-            collate_fn=collate or partial(_as_it_is, workers > 0),
+            collate_fn=partial(_put_together, collate, loader.options.images == "rgb"),
             num_workers=workers,
             # Its own, so that an iteration takes nothing from the global generator.
             generator=more.pop("generator", None) or Generator(),
@@ -155,5 +156,38 @@ class _Noted(RowBatches):
             yield share.rows
 
 
-def _as_it_is(travels: bool, rows: list[Row]) -> Any:
-    return Parcel(rows) if travels and get_worker_info() else rows
+class _SafeRows(TorchRows):
+    """Rows whose errors reach the main process as they are; torch would make texts of them."""
+
+    def __getitems__(self, numbers: list[int]) -> Any:
+        try:
+            return super().__getitems__(numbers)
+        except VqaDataError as error:
+            if get_worker_info() is None:
+                raise
+            return _Failure(error)
+
+
+class _Failure:
+    """An error on its way; it is raised where it arrives."""
+
+    def __init__(self, error: VqaDataError) -> None:
+        self._error = error
+
+    def __reduce__(self) -> Any:
+        error = self._error
+        return _fail, (type(error), error.where, error.found, error.expected, error.remedy)
+
+
+def _fail(kind: type[VqaDataError], *parts: str) -> None:
+    raise kind(*parts)
+
+
+def _put_together(
+    collate: Callable[[list[Row]], Any] | None, pixels: bool, rows: list[Row] | _Failure
+) -> Any:
+    if isinstance(rows, _Failure):
+        return rows
+    if collate is not None:
+        return collate(rows)
+    return Parcel(rows) if pixels and get_worker_info() else rows
