@@ -178,15 +178,14 @@ def _looked_at(
     theirs = close_up(True)({two for _, two, *_ in waiting})
     for one, two, largest, fit in waiting:
         first, second = ours[one].mirrored() if mirror else ours[one], theirs[two]
-        if largest <= CERTAIN:
-            if same_colours(fit, first, second):
-                yield _pair(one, two, "certain", largest, fit, mirror, False)
-            continue
         closer = look_closer(fit, first, second)
-        if alike(largest, closer):
-            text = closer.is_text()
-            if text or same_colours(fit, first, second):
-                yield _pair(one, two, "likely", largest, fit, mirror, text)
+        if not alike(largest, closer):
+            continue
+        certain = largest <= CERTAIN
+        text = not certain and closer.is_text()
+        if text or same_colours(fit, first, second):
+            level: Level = "certain" if certain else "likely"
+            yield _pair(one, two, level, largest, fit, mirror, text)
 
 
 def _pair(
