@@ -1,13 +1,17 @@
 """Remembers where an id was first seen, in 12 bytes an id.
 
 Integers live in a few sorted runs of doubling length (a log-structured merge tree, O'Neil et al.
-1996), so that a block of ids is looked up by binary search. Other ids live in a dictionary. An
-integer and its decimal text are the same id.
+1996), so that a block of ids is looked up by binary search; long runs lie in temporary files
+(:mod:`vqadata.paged`). Other ids live in a dictionary. An integer and its decimal text are the same
+id.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from vqadata.paged import PAGED_FROM, Paged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,18 +21,34 @@ if TYPE_CHECKING:
 
 UNKNOWN = -1
 
-LONGEST_RUN = 1 << 20
+LONGEST_RUN = PAGED_FROM
 """Ids of a run beyond which it is not merged any more, which bounds the memory of a merge."""
 
 _DECIMAL = r"^(?:0|-?[1-9][0-9]{0,17})$"
 
 
-class IdIndex:
-    """Ids with the number under which each was first added."""
+class _Run(NamedTuple):
+    """Ids in ascending order, and the number of each."""
 
-    def __init__(self) -> None:
+    ids: Paged
+    numbers: Paged
+
+    def release(self) -> None:
+        self.ids.release()
+        self.numbers.release()
+
+
+class IdIndex:
+    """Ids with the number under which each was first added.
+
+    Args:
+        scratch: Folder for temporary files; without it all stays in memory.
+    """
+
+    def __init__(self, scratch: Path | None = None) -> None:
         """Know no id yet."""
-        self._runs: list[tuple[Numbers, Numbers]] = []
+        self._scratch = scratch
+        self._runs: list[_Run] = []
         self._texts: dict[str, int] = {}
 
     def add(self, ids: pa.Array, numbers: Numbers) -> Numbers:
@@ -99,12 +119,14 @@ class IdIndex:
         import numpy as np
 
         found = np.full(len(values), UNKNOWN)
-        for ids, numbers in self._runs:
+        for run in self._runs:
+            ids, numbers = run.ids.values, run.numbers.values
             low, high = np.searchsorted(values, ids[0]), np.searchsorted(values, ids[-1], "right")
             inside = slice(low, high)
             places = np.searchsorted(ids, values[inside])
             hits = ids[places] == values[inside]
             found[inside] = np.where(hits, numbers[places], found[inside])
+            run.release()
         return found
 
     def _push(self, ids: Numbers, numbers: Numbers) -> None:
@@ -115,12 +137,13 @@ class IdIndex:
             return
         small = int(numbers.max()) <= np.iinfo(np.int32).max
         numbers = numbers.astype(np.int32) if small else numbers
-        while self._runs and len(self._runs[-1][0]) < min(2 * len(ids), LONGEST_RUN):
+        while self._runs and len(self._runs[-1].ids.values) < min(2 * len(ids), LONGEST_RUN):
             more = self._runs.pop()
-            ids, numbers = np.concatenate([more[0], ids]), np.concatenate([more[1], numbers])
+            ids = np.concatenate([more.ids.values, ids])
+            numbers = np.concatenate([more.numbers.values, numbers])
             order = np.argsort(ids, kind="stable")
             ids, numbers = ids[order], numbers[order]
-        self._runs.append((ids, numbers))
+        self._runs.append(_Run(Paged([ids], self._scratch), Paged([numbers], self._scratch)))
 
 
 class FirstMentions:
@@ -129,15 +152,16 @@ class FirstMentions:
     Args:
         known: The ids, with numbers from 0.
         count: How many numbers there are.
+        scratch: Folder for temporary files; without it all stays in memory.
     """
 
-    def __init__(self, known: IdIndex, count: int) -> None:
+    def __init__(self, known: IdIndex, count: int, scratch: Path | None = None) -> None:
         """Have met no mention yet."""
         import numpy as np
 
-        self._known, self._others = known, IdIndex()
+        self._known, self._others = known, IdIndex(scratch)
         kind = np.int32 if count <= np.iinfo(np.int32).max else np.int64
-        self._first: Numbers = np.full(count, UNKNOWN, kind)
+        self._first = Paged([np.full(count, UNKNOWN, kind)], scratch)
 
     def add(self, ids: pa.Array, numbers: Numbers) -> Numbers:
         """Add a block of mentions; see :meth:`IdIndex.add`."""
@@ -151,9 +175,11 @@ class FirstMentions:
             others = self._others.add(ids.filter(pa.array(~is_known)), numbers[~is_known])
             first[~is_known] = others
         mentioned, rows = np.unique(targets[is_known], return_index=True)
-        new = self._first[mentioned] == UNKNOWN
-        self._first[mentioned[new]] = numbers[is_known][rows[new]]
-        first[is_known] = self._first[targets[is_known]]
+        mentions = self._first.values
+        new = mentions[mentioned] == UNKNOWN
+        mentions[mentioned[new]] = numbers[is_known][rows[new]]
+        first[is_known] = mentions[targets[is_known]]
+        self._first.release()
         return first
 
 

@@ -33,6 +33,9 @@ RAW_LIMIT = 1 << 20
 WRITE_CHUNK = 10_000
 """Entries written at a time, which bounds the memory of a large ledger."""
 
+FEW_RECORDS = 512
+"""Records that are written as JSON one by one: importing polars takes as long as ten thousand."""
+
 TRUNCATED = "truncated-file"
 """Reason of the remark on a file that breaks off."""
 
@@ -266,6 +269,13 @@ def _counts(origins: pa.StructArray, column: str) -> dict[str, int]:
 
 def _as_json(records: pa.RecordBatch) -> pa.Array:
     """Each record as JSON text."""
+    import pyarrow as pa
+
+    if len(records) <= FEW_RECORDS:
+        import msgspec
+
+        encode = msgspec.json.Encoder().encode
+        return pa.array([encode(row).decode() for row in records.to_pylist()], pa.large_string())
     import polars as pl
 
     frame = pl.DataFrame(records)

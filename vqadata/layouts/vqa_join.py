@@ -56,7 +56,7 @@ def join(
         Spill(columns_schema(ASKED, set()), scratch) as asked,
         Spill(columns_schema(ANSWERED, {"question"}), scratch) as answered,
     ):
-        reading = Reading(files, mapping, ledger, earlier)
+        reading = Reading(files, mapping, ledger, earlier, scratch)
         reading.read_questions(asked)
         if files.annotations is not None:
             reading.read_annotations(files.annotations, answered)
@@ -77,7 +77,8 @@ class _Joiner:
 
         numbers = asked.column("number").to_numpy()
         order = np.argsort(asked.column("picture").to_numpy(), kind="stable")
-        order = order[self._picture_of[numbers[order]] != UNKNOWN]
+        order = order[self._picture_of.values[numbers[order]] != UNKNOWN]
+        self._picture_of.release()
         asked, numbers = asked.take(pa.array(order)), numbers[order]
         targets = answered.column("question").to_numpy()
         by_target = np.argsort(targets)

@@ -7,6 +7,7 @@ picture's number stay in memory. Annotations follow into the bucket of their que
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.id_index import UNKNOWN, FirstMentions, IdIndex
@@ -14,6 +15,7 @@ from vqadata.layouts.vqa_columns import Bad, ColumnReader, Columns
 from vqadata.layouts.vqa_shapes import Annotation, Question, answers_type
 from vqadata.layouts.vqa_written import input_form
 from vqadata.ledger import Ledger, Rejection
+from vqadata.paged import Paged
 from vqadata.reading.json_blocks import JsonBlocks
 from vqadata.record import Origin
 from vqadata.spill import Spill
@@ -92,21 +94,25 @@ class Reading:
         mapping: How to map them.
         ledger: Takes note of what cannot be joined.
         earlier: Ids of other files, which may not come again.
+        scratch: Folder for temporary files.
     """
 
-    def __init__(self, files: Files, mapping: Mapping, ledger: Ledger, earlier: Earlier) -> None:
+    def __init__(
+        self, files: Files, mapping: Mapping, ledger: Ledger, earlier: Earlier, scratch: Path
+    ) -> None:
         """Know no question yet."""
         import numpy as np
         import pyarrow as pa
 
         self._files, self._mapping, self._ledger, self._earlier = files, mapping, ledger, earlier
-        self._questions, self._pictures = IdIndex(), IdIndex()
+        self._scratch = scratch
+        self._questions, self._pictures = IdIndex(scratch), IdIndex()
         self._picture_count = 0
         self._new_image_ids: list[pa.Array] = []
         self._image_ids: pa.Array = pa.array([], pa.int64())
         self.has_answers = files.annotations is not None
         """Whether any question was given with answers."""
-        self.picture_of: Numbers = np.full(1, UNKNOWN)
+        self.picture_of = Paged([np.full(1, UNKNOWN)])
         """Picture of each question by its number; -1 once its fate is known."""
 
     def read_questions(self, asked: Spill) -> None:
@@ -116,7 +122,7 @@ class Reading:
 
         blocks = self._files.questions
         reader = ColumnReader(blocks, Question)
-        pictures = []
+        pictures: list[Numbers] = []
         for block in blocks:
             columns = self._new(reader.read(block))
             for bad in columns.bad:
@@ -130,11 +136,11 @@ class Reading:
                 self.has_answers = bool(pc.sum(table.column("answers").value_lengths()).as_py())
             found = self._picture_numbers(table.column("image_id"))
             asked.add(_chosen(table, ASKED, picture=found), found // BUCKET_PICTURES)
-            of_block = np.full(len(block.records), UNKNOWN, np.int32)
+            of_block: Numbers = np.full(len(block.records), UNKNOWN, np.int32)
             of_block[numbers[own] - block.first] = found
             pictures.append(of_block)
         if pictures:
-            self.picture_of = np.concatenate(pictures)
+            self.picture_of = Paged(pictures, self._scratch)
         if self._new_image_ids:
             self._image_ids = _together(self._new_image_ids)
         self._pictures, self._new_image_ids = IdIndex(), []  # there will be no other pictures
@@ -162,7 +168,7 @@ class Reading:
         import pyarrow as pa
 
         reader = ColumnReader(blocks, Annotation)
-        seen = FirstMentions(self._questions, self._files.questions.records)
+        seen = FirstMentions(self._questions, self._files.questions.records, self._scratch)
         for block in blocks:
             columns = reader.read(block)
             first = self._note_bad_annotations(columns, seen)
@@ -174,7 +180,8 @@ class Reading:
             self._note_orphans(table, own & (targets == UNKNOWN), raws)
             if not good.all():
                 table, targets = table.filter(pa.array(good)), targets[good]
-            buckets = self.picture_of[targets] // BUCKET_PICTURES
+            buckets = self.picture_of.values[targets] // BUCKET_PICTURES
+            self.picture_of.release()
             answered.add(_chosen(table, ANSWERED, question=targets), buckets)
         self._see(blocks, reader, self._answered_at(blocks.records))
 
@@ -211,7 +218,7 @@ class Reading:
         named = image_ids.is_valid().to_numpy(zero_copy_only=False)
         if not named.any() or not len(self._image_ids):
             return np.ones(len(table), bool)
-        ours = np.where(targets == UNKNOWN, UNKNOWN, self.picture_of[targets])
+        ours = np.where(targets == UNKNOWN, UNKNOWN, self.picture_of.values[targets])
         same = _equal(self._image_ids.take(pa.array(np.maximum(ours, 0))), image_ids)
         other = own & named & (targets != UNKNOWN) & ~same
         for row in np.flatnonzero(other).tolist():
@@ -224,7 +231,7 @@ class Reading:
             )  # fmt: skip
             identity = table.column("question_id")[row].as_py()
             self._quarantine(why, self._both_at(question, number), raws[row], identity)
-            self.picture_of[question] = UNKNOWN
+            self.picture_of.values[question] = UNKNOWN
         return ~other
 
     def _note_bad_annotations(self, columns: Columns, seen: FirstMentions) -> Numbers:
@@ -250,12 +257,12 @@ class Reading:
     def _note_bad(self, bad: Bad, is_first: bool) -> None:
         """Note a bad annotation; if its question is known, that one goes with it."""
         target = int(self._questions.find(_ids([bad.question_id]))[0])
-        if target == UNKNOWN or not is_first or self.picture_of[target] == UNKNOWN:
+        if target == UNKNOWN or not is_first or self.picture_of.values[target] == UNKNOWN:
             self._quarantine(bad.why, self._answered_at(bad.number), bad.raw, bad.question_id)
             return
         why = bad.why._replace(reason=BAD_ANSWERS, found=f"{bad.why.reason}: {bad.why.found}")
         self._quarantine(why, self._both_at(target, bad.number), bad.raw, bad.question_id)
-        self.picture_of[target] = UNKNOWN
+        self.picture_of.values[target] = UNKNOWN
 
     def _note_duplicates(
         self, columns: Columns, first: Numbers, blocks: JsonBlocks, at: Callable[[int], Origin]
