@@ -239,5 +239,5 @@ def test_a_picture_folder_that_is_not_there_is_an_error(
 def test_a_damaged_ledger_is_one_error(vqa_files: VqaFiles, tmp_path: Path) -> None:
     converted(vqa_files, tmp_path / "out")
     (tmp_path / "out" / "ledger.parquet").write_bytes(b"trash")
-    with pytest.raises(VqaDataError, match=r"ledger.parquet: cannot be read"):
+    with pytest.raises(VqaDataError, match=r"ledger.parquet: damaged"):
         list(select_entries(tmp_path / "out"))

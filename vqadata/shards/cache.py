@@ -12,6 +12,7 @@ import fcntl
 import logging
 import mmap
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,8 @@ TOUCH_SECONDS = 1.0
 """How exactly the time is kept at which a file was used last."""
 
 log = logging.getLogger(__name__)
+
+_SAYING = threading.Lock()
 
 
 def default_cache() -> Path:
@@ -95,7 +98,13 @@ class BatchCache:
                 partial.write_bytes(data)
                 partial.replace(self._path(name))
         except OSError as error:
-            self._works = False
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """Go on without a cache, and say so once, whichever thread of the read-ahead met it."""
+        with _SAYING:
+            said, self._works = not self._works, False
+        if not said:
             log.warning("%s: %s; going on without a cache", self._folder, error.strerror)
 
     def _evict(self, wanted: int) -> int:
