@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(p for package in ("vqadata", "vqatrain") for p in (ROOT / package).rglob("*.py"))
 
 FLOORS = [
-    {"errors", "yaml_file", "digests", "spill", "id_index", "paged", "grouping", "shares",
+    {"errors", "yaml_file", "digests", "spill", "id_index", "paged", "stretches",
+     "grouping", "shares",
      "output_folder", "page.*"},
     {"record", "images.header", "flags", "receipt", "shards.features", "images.perceptual",
      "images.alignment", "images.likeness", "images.hamming", "images.near_pairs",

@@ -190,6 +190,6 @@ def _split(ids: pa.Array) -> tuple[Numbers, Numbers, list[int]]:
     import pyarrow.compute as pc
 
     decimal = pc.match_substring_regex(ids, _DECIMAL)
-    rows = np.flatnonzero(decimal.to_numpy(zero_copy_only=False))
+    is_decimal = decimal.to_numpy(zero_copy_only=False)
     values = ids.filter(decimal).cast(pa.int64()).to_numpy()
-    return rows, values, np.setdiff1d(np.arange(len(ids)), rows).tolist()
+    return np.flatnonzero(is_decimal), values, np.flatnonzero(~is_decimal).tolist()

@@ -33,6 +33,7 @@ from vqadata.layouts.vqa_written import both_extras
 from vqadata.ledger import Ledger, Rejection
 from vqadata.record import record_schema
 from vqadata.spill import Spill
+from vqadata.stretches import kept_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -158,7 +159,7 @@ class _Joiner:
         paths = [f"{key}[{number}]" for number in asked.column("number").filter(gone).to_pylist()]
         why = Rejection(UNANSWERED, None, "no answers", "at least one answer")
         self._ledger.note_records("dropped", why, records.filter(gone), path=pa.array(paths))
-        return records.filter(pa.array(~unanswered))
+        return kept_rows(records, ~unanswered)
 
     def _splits(self, splits: pa.Array) -> pa.Array:
         import pyarrow as pa

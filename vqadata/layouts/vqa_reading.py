@@ -19,6 +19,7 @@ from vqadata.paged import Paged
 from vqadata.reading.json_blocks import JsonBlocks
 from vqadata.record import Origin
 from vqadata.spill import Spill
+from vqadata.stretches import kept_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -165,8 +166,6 @@ class Reading:
 
     def read_annotations(self, blocks: JsonBlocks, answered: Spill) -> None:
         """Drop the annotations into the buckets of their questions; note those without one."""
-        import pyarrow as pa
-
         reader = ColumnReader(blocks, Annotation)
         seen = FirstMentions(self._questions, self._files.questions.records, self._scratch)
         for block in blocks:
@@ -179,7 +178,7 @@ class Reading:
             good = own & (targets != UNKNOWN) & self._same_picture(table, targets, own, raws)
             self._note_orphans(table, own & (targets == UNKNOWN), raws)
             if not good.all():
-                table, targets = table.filter(pa.array(good)), targets[good]
+                table, targets = kept_rows(table, good), targets[good]
             buckets = self.picture_of.values[targets] // BUCKET_PICTURES
             self.picture_of.release()
             answered.add(_chosen(table, ANSWERED, question=targets), buckets)
