@@ -17,12 +17,12 @@ from typing import TypeVar
 
 import vqadata
 import vqatrain
+from vqadata.cleaners.audit import Audit
+from vqadata.cleaners.duplicate import Duplicate
 from vqadata.command_line import start_logging
 from vqadata.flags import build
 from vqadata.printing import table
 from vqadata.shards.manifest import Manifest
-from vqadata.cleaners.audit import Audit
-from vqadata.cleaners.duplicate import Duplicate
 from vqadata.sources.easy_vqa import EasyVqa
 
 RECIPE = Path(__file__).parent.parent / "vqatrain" / "configs" / "easy_vqa.yaml"
