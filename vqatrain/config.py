@@ -57,8 +57,15 @@ class TrainConfig(DataOptions, PictureOptions):
         description="Run folder; must not exist.",
         json_schema_extra={"short": "-o"},
     )
-    tuning: Literal["full", "lora", "qlora"] = Field(
-        "lora", description="Train all weights, adapters, or adapters on four-bit weights."
+    vision_tower: str | None = Field(
+        None,
+        description="Folder or hub id of a vision tower to put before the language model --model, "
+        "with a new projector; tiny:TYPE builds a small random one.",
+    )
+    tuning: Literal["full", "projector", "lora", "qlora"] = Field(
+        "lora",
+        description="Train all weights, the projector alone, adapters, or adapters on four-bit "
+        "weights.",
     )
     freeze: list[Part] = Field(
         [], description="Do not train this part; may be given several times."
@@ -115,6 +122,11 @@ class TrainConfig(DataOptions, PictureOptions):
     report_to: Literal["tensorboard", "wandb", "none"] = Field(
         "tensorboard", description="Where curves go."
     )
+
+    @property
+    def adapters(self) -> bool:
+        """Whether adapters are trained, and not weights of the model."""
+        return self.tuning in ("lora", "qlora")
 
 
 class DpoConfig(TrainConfig):

@@ -168,17 +168,22 @@ def family_of(model: Any) -> Family:
     return family_of_type(model.config.model_type)()
 
 
+def families_of_types() -> dict[str, type[Family]]:
+    """The families by the ``config.model_type`` of their models."""
+    return {
+        kind: type(family)
+        for family in map(family_named, family_names())
+        for kind in family.model_types
+    }
+
+
 def family_of_type(model_type: str) -> type[Family]:
     """The family of a ``config.model_type``.
 
     Raises:
         OptionError: No family knows it.
     """
-    families_of_type = {
-        kind: type(family)
-        for family in map(family_named, family_names())
-        for kind in family.model_types
-    }
+    families_of_type = families_of_types()
     if model_type not in families_of_type:
         raise OptionError(
             "--model", f"a model of type {model_type}",

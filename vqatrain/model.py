@@ -65,6 +65,22 @@ def load(
     return loaded._replace(origin=built.origin)
 
 
+def model_type(name: str) -> str:
+    """``config.model_type`` of a folder or hub id.
+
+    Raises:
+        OptionError: There is no such model.
+    """
+    _check_reachable(name)
+    from transformers import AutoConfig
+
+    try:
+        return str(AutoConfig.from_pretrained(name).model_type)
+    except (OSError, ValueError) as error:
+        expected = "a model that transformers knows"
+        raise OptionError("--model", f"{name}: {_first_line(error)}", expected) from None
+
+
 def outline(name: str, corpus: Iterable[str] = ()) -> Loaded:
     """A model without weights, with its processor; a tiny one is built.
 

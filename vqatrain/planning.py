@@ -83,7 +83,7 @@ def plan(config: TrainConfig) -> Plan:
     models.prepare_libraries()
     questions = Questions(config)
     trainable(questions)
-    loaded = models.outline(models.base_of(config.model), questions.texts())
+    loaded = training.outline(config, questions.texts())
     contract.settle(loaded, config, config.prompt_suffix)
     lengths = list(Ruler(Batcher(loaded, config.prompt_suffix)).lengths(_sized(questions)))
     steps = training.steps_of(config, len(questions))

@@ -51,7 +51,7 @@ def dpo(config: DpoConfig) -> Path:
     labels = training.prove_labels(loaded, batcher, schedule)
     asked = [questions.example(row) for row in range(min(config.asked_rows, len(questions)))]
     before = habit.observe(loaded.model, batcher, asked)
-    reference = copy.deepcopy(loaded.model) if config.tuning == "full" else None
+    reference = copy.deepcopy(loaded.model) if not config.adapters else None
     model = tuning.prepare(loaded.model, config)
 
     folder = run_folder.begin(config, loaded, labels)

@@ -39,15 +39,14 @@ def begin(config: TrainConfig, loaded: Loaded, labels: proof.LabelProof) -> Path
     config.out.mkdir(parents=True, exist_ok=True)
     _write_json(config.out / "config.json", config.model_dump(mode="json"))
     proof.write(labels, config.out)
-    if loaded.origin is not None and config.tuning != "full":
+    if loaded.origin is not None and config.adapters:
         models.save(loaded._replace(model=loaded.origin), config.out / models.BASE_FOLDER)
     return config.out
 
 
 def save(folder: Path, config: TrainConfig, trained: Loaded, agreed: contract.Contract) -> None:
     """Save the model, or the adapter, with the processor and the contract of preprocessing."""
-    full = config.tuning == "full"
-    target = folder / (models.MODEL_FOLDER if full else models.ADAPTER_FOLDER)
+    target = folder / (models.ADAPTER_FOLDER if config.adapters else models.MODEL_FOLDER)
     models.save(trained, target)
     contract.write(agreed, target)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from vqatrain import contract, proof, quantise, tuning
+from vqatrain import composing, contract, proof, quantise, tuning
 from vqatrain import model as models
 from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
@@ -36,12 +36,26 @@ def load(config: TrainConfig, corpus: Iterable[str]) -> tuple[Loaded, contract.C
         torch.set_num_threads(config.threads)
     set_seed(config.seed)
     base, dtype = models.base_of(config.model), models.choose_dtype(config.precision)
-    loaded = models.load(base, dtype, corpus, quantised_parts(config))
     before = contract.read(Path(base))
+    if config.vision_tower is None:
+        loaded = models.load(base, dtype, corpus, quantised_parts(config))
+    else:
+        loaded, before = composing.compose(config, corpus), None
     agreed = contract.settle(loaded, config, config.prompt_suffix, before)
     if before is not None and (changes := contract.differences(before, agreed)):
         log.warning("other preprocessing than the model was trained with: %s", changes)
     return loaded, agreed
+
+
+def outline(config: TrainConfig, corpus: Iterable[str]) -> Loaded:
+    """The model that would be trained, without its weights.
+
+    Raises:
+        OptionError: As of :func:`load`.
+    """
+    if config.vision_tower is not None:
+        return composing.compose(config, corpus, weights=False)
+    return models.outline(models.base_of(config.model), corpus)
 
 
 def quantised_parts(config: TrainConfig) -> list[Part]:

@@ -20,10 +20,11 @@ def prepare(model: Any, config: TrainConfig) -> Any:
         OptionError: No module fits the targets, or nothing is left to train.
     """
     family = family_of(model)
-    if config.tuning != "full":
+    if config.adapters:
         model = _add_lora(model, family, config)
     for name, weight in model.named_parameters():
-        if family.part_of(name) in config.freeze:
+        part = family.part_of(name)
+        if part in config.freeze or (config.tuning == "projector" and part != "projector"):
             weight.requires_grad_(False)
     if not any(weight.requires_grad for weight in model.parameters()):
         raise OptionError(

@@ -49,7 +49,7 @@ def test_no_picture_is_larger_than_the_limit(family: str, tiles: int) -> None:
     picture = Image.effect_noise((800, 300), 60).convert("RGB")
     batch = Batcher(loaded)([Example("1", [picture], "what?", "this")])
     assert seen(batch) <= limit
-    if family != "paligemma":
+    if family not in ("llava", "paligemma"):  # these have one size
         assert seen(batch) >= limit / 2
     with torch.inference_mode():
         assert loaded.model(**batch).loss.isfinite()
