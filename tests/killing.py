@@ -84,6 +84,9 @@ class Killing:
         self.tree = tree(folder / "new-good")
 
     def _run(self, source: CocoVqa, out: Path) -> int:
+        import vqadata.assembly
+
+        vqadata.assembly.BATCH_BYTES = 300_000  # in a child: several batches, and several shards
         convert(source, out, OutputOptions(shard_mb=1, overwrite=True))
         return 0
 

@@ -26,7 +26,7 @@ FLOORS = [
      "images.gps", "images.checks", "progress", "text_engine", "overlay.*"},
     {"images.embedded", "look"},
     {"shards.message", "shards.scan", "shards.read_options", "shards.cache"},
-    {"ledger", "shards.writer", "images.book", "shards.store", "shards.remote"},
+    {"ledger", "shards.journal", "shards.writer", "images.book", "shards.store", "shards.remote"},
     {"shards.folder", "shards.reader", "markup"},
     {"export_rows", "outbox", "loader.*", "chunks", "findings"},
     {"steps", "conversations", "survey"},

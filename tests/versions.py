@@ -36,7 +36,7 @@ def write_shards(folder: Path, asked: Iterable[Asked]) -> Manifest:
         key = (question.split, question.pictures or None)
         rows.setdefault(key, []).append(_record(number, question))
         count += 1
-    with new_folder(folder, overwrite=True) as staging:
+    with new_folder(folder, overwrite=True, run="made") as staging:
         ledger = Ledger(staging / LEDGER, "convert")
         ledger.see("made.json", count)
         with ShardWriter(staging, 1 << 20) as writer:

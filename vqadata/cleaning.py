@@ -18,7 +18,8 @@ from vqadata.images.decode import NORMALISATION
 from vqadata.judging import Hearing
 from vqadata.ledger import read_ledger
 from vqadata.shards.folder import finish, new_folder
-from vqadata.shards.manifest import PICTURES, Manifest
+from vqadata.shards.journal import Journal, run_digest
+from vqadata.shards.manifest import PICTURES, Manifest, StepEntry
 from vqadata.shards.reader import Shards, open_shards
 from vqadata.shards.writer import ShardWriter
 from vqadata.steps import Cleaner
@@ -80,7 +81,9 @@ def clean(
     before = open_shards(shards)
     if before.is_at(Path(out)):
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
-    with new_folder(Path(out), options.overwrite) as folder:
+    policy = {"report_only": report_only, "normalisation": NORMALISATION}
+    steps = [_step(cleaner, options, before.digest, policy) for cleaner in chosen]
+    with new_folder(Path(out), options.overwrite, run_digest(steps)) as folder:
         survey = examine(before, chosen, examination, folder)
         with TemporaryDirectory(dir=folder, prefix="beside-") as room:
             examiner = partial(_beside, examination=examination, room=Path(room))
@@ -89,21 +92,22 @@ def clean(
         _write_pictures(survey.pictures, folder / PICTURES)
         with (
             Hearing(chosen, folder, report_only) as hearing,
-            ShardWriter(folder, options.shard_mb << 20) as writer,
+            ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer,
         ):
             hearing.ledger.resume(before.manifest.balance, read_ledger(before.ledger_path))
             for split, batch in before.split_batches():
                 writer.write(split, hearing.hear(split, batch))
             written = writer.close()
         put_away(folder)
-        steps = [
-            step_entry("clean", cleaner.step_name(), cleaner, options, before.digest)
-            for cleaner in chosen
-        ]
-        policy = {"report_only": report_only, "normalisation": NORMALISATION}
-        stated = [s.model_copy(update={"options": s.options | policy}) for s in steps]
-        history = [*before.manifest.steps, *stated]
+        history = [*before.manifest.steps, *steps]
         return finish(folder, history, before.manifest.inputs, written, hearing.ledger)
+
+
+def _step(
+    cleaner: Cleaner, options: OutputOptions, parent: str, policy: dict[str, object]
+) -> StepEntry:
+    step = step_entry("clean", cleaner.step_name(), cleaner, options, parent)
+    return step.model_copy(update={"options": step.options | policy})
 
 
 def _beside(

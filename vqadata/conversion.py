@@ -19,6 +19,7 @@ from vqadata.ledger import Ledger
 from vqadata.markup import guard
 from vqadata.reading.inputs import ledger_names
 from vqadata.shards.folder import finish, new_folder
+from vqadata.shards.journal import Journal, run_digest
 from vqadata.shards.manifest import LEDGER, InputEntry, Manifest, StepEntry
 from vqadata.shards.writer import ShardWriter
 from vqadata.steps import Source, Workspace
@@ -59,11 +60,13 @@ def convert(source: Source, out: Path | str, options: OutputOptions | None = Non
         if not root.is_dir():
             raise OptionError("--image-root", f"{root}: no such folder", "a folder of pictures")
     inputs = _inputs(source.input_files())
-    with _modest_memory(), new_folder(Path(out), options.overwrite) as folder:
+    step = step_entry("convert", source.step_name(), source, options)
+    run = run_digest([step], inputs)
+    with _modest_memory(), new_folder(Path(out), options.overwrite, run) as folder:
         ledger = Ledger(folder / LEDGER, "convert")
         with (
             EmbeddedPictures(folder) as embedded,
-            ShardWriter(folder, options.shard_mb << 20) as writer,
+            ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer,
         ):
             work = Workspace(ledger, folder, embedded)
             batches = (guard(batch, source.markup, ledger) for batch in source.batches(work))
@@ -71,7 +74,6 @@ def convert(source: Source, out: Path | str, options: OutputOptions | None = Non
             for split, rows in assemble(settled, source, work):
                 writer.write(split, rows)
             shards = writer.close()
-        step = step_entry("convert", source.step_name(), source, options)
         formed = [e.model_copy(update={"form": ledger.forms.get(e.file)}) for e in inputs]
         return finish(folder, [step], formed, shards, ledger)
 

@@ -18,6 +18,7 @@ from vqadata.errors import OptionError
 from vqadata.ledger import Ledger, LedgerEntry, read_ledger
 from vqadata.resharding import Plan, replaced, reshard
 from vqadata.shards.folder import finish, new_folder
+from vqadata.shards.journal import Journal, run_digest
 from vqadata.shards.manifest import LEDGER, InputEntry, Manifest, StepEntry
 from vqadata.shards.reader import Shards, open_shards
 from vqadata.shards.writer import ShardWriter
@@ -164,11 +165,12 @@ def _write(
         if part.shards.is_at(out):
             raise OptionError("--out", f"{out} is an input", "another folder", "Choose another.")
     plan = _plan(parts)
-    with new_folder(out, options.overwrite) as folder:
+    last = _step(parts, step, options)
+    with new_folder(out, options.overwrite, run_digest([last])) as folder:
         ledger = Ledger(folder / LEDGER, step)
         for part in parts:
             part.resume(ledger)
-        with ShardWriter(folder, options.shard_mb << 20) as writer:
+        with ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer:
             for split, batch in reshard(_Joined(parts), plan, folder):
                 ledger.keep(batch.column("questions").flatten().field("origin"))
                 writer.write(split, batch)
@@ -177,8 +179,7 @@ def _write(
             written = writer.close()
         history = [entry for part in parts for entry in part.shards.manifest.steps]
         inputs = [entry for part in parts for entry in part.inputs()]
-        history.append(_step(parts, step, options))
-        return finish(folder, history, inputs, written, ledger)
+        return finish(folder, [*history, last], inputs, written, ledger)
 
 
 def _step(parts: Sequence[_Part], step: str, options: OutputOptions) -> StepEntry:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from vqadata.errors import VqaDataError
 
 UNFINISHED = ".unfinished"
-"""The hidden subfolder; the next run recognises it and starts clean."""
+"""The hidden subfolder, by which the next run recognises an unfinished one."""
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +33,33 @@ class FolderKind(NamedTuple):
     """What a person calls it: ``data set``, ``export``."""
     remove_ours: Callable[[Path], None]
     """Removes what a former run has written into the folder, the last file first."""
+    saved: Callable[[Path], str] | None = None
+    """Says what of an unfinished folder the next run can use; empty if nothing."""
+
+
+class Leftover(NamedTuple):
+    """What an unfinished run has left for the next one."""
+
+    keep: frozenset[str]
+    """Names of what stays in the hidden subfolder."""
+    said: str
+    """What a person is told."""
+
+
+NOTHING = Leftover(frozenset(), "removing it and starting clean")
 
 
 @contextmanager
-def staged_folder(folder: Path, overwrite: bool, kind: FolderKind) -> Iterator[Path]:
+def staged_folder(
+    folder: Path, overwrite: bool, kind: FolderKind, resume: Callable[[], Leftover] | None = None
+) -> Iterator[Path]:
     """Prepare ``folder``, give the subfolder to write in, and take it away in the end.
 
     Args:
         folder: The output folder. What an unfinished run left in it is removed, and said.
         overwrite: Replace a finished folder.
         kind: What it will be.
+        resume: Looks at the subfolder of an unfinished run and says what of it is kept.
 
     Raises:
         VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files; or
@@ -53,14 +70,19 @@ def staged_folder(folder: Path, overwrite: bool, kind: FolderKind) -> Iterator[P
     with writing(folder):
         _check_free(folder, overwrite, kind)
         if staging.exists():
-            log.warning("%s: found an unfinished run; removing it and starting clean", folder)
+            left = resume() if resume else NOTHING
+            log.warning("%s: found an unfinished run; %s", folder, left.said)
             if not (folder / kind.last_file).exists():
                 kind.remove_ours(folder)
-            shutil.rmtree(staging)
-        staging.mkdir(parents=True)
+            _remove_all_but(left.keep, staging)
+        staging.mkdir(parents=True, exist_ok=True)
         try:
             yield staging
-        except BaseException:
+        except BaseException as error:
+            saved = kind.saved(staging) if kind.saved else ""
+            if isinstance(error, KeyboardInterrupt) and saved:
+                log.warning("%s: %s; the same command goes on from there", folder, saved)
+                raise
             shutil.rmtree(staging, ignore_errors=True)
             if not existed:
                 kind.remove_ours(folder)
@@ -68,6 +90,12 @@ def staged_folder(folder: Path, overwrite: bool, kind: FolderKind) -> Iterator[P
             raise
         shutil.rmtree(staging)
         sync_folder(folder)
+
+
+def _remove_all_but(names: frozenset[str], folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name not in names:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from vqadata.ledger import Ledger, read_ledger
 from vqadata.picture_groups import NO_GROUP, PictureGroups, picture_groups
 from vqadata.resharding import STAYS, Plan, reshard
 from vqadata.shards.folder import finish, new_folder
+from vqadata.shards.journal import Journal, run_digest
 from vqadata.shards.manifest import LEDGER, Manifest
 from vqadata.shards.reader import Shards, open_shards
 from vqadata.shards.writer import ShardWriter
@@ -87,18 +88,18 @@ def split(
     part_of_group = how.parts_of(groups.names, earlier)
     _check_filled(part_of_group, how)
     part_of = _of_questions(part_of_group, groups)
-    with new_folder(Path(out), options.overwrite) as folder:
+    step = step_entry("split", "by-picture", how, options, before.digest)
+    with new_folder(Path(out), options.overwrite, run_digest([step])) as folder:
         ledger = Ledger(folder / LEDGER, "split")
         entries = read_ledger(before.ledger_path)
         ledger.resume(before.manifest.balance, entries)
         names = [part.name for part in how.part]
-        with ShardWriter(folder, options.shard_mb << 20) as writer:
+        with ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer:
             plan = Plan(part_of, names, together=len(before.manifest.splits) > 1)
             for name, batch in reshard(before, plan, folder):
                 ledger.keep(batch.column("questions").flatten().field("origin"))
                 writer.write(name, batch)
             written = writer.close()
-        step = step_entry("split", "by-picture", how, options, before.digest)
         history = [*before.manifest.steps, step]
         manifest = finish(folder, history, before.manifest.inputs, written, ledger)
     return _outcome(manifest, how, groups)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from vqadata.digests import file_digest
 from vqadata.errors import VqaDataError
 from vqadata.ledger import Ledger
-from vqadata.output_folder import FolderKind, staged_folder, sync_folder, sync_tree
+from vqadata.output_folder import (
+    NOTHING,
+    UNFINISHED,
+    FolderKind,
+    Leftover,
+    staged_folder,
+    sync_folder,
+    sync_tree,
+)
+from vqadata.shards.journal import JOURNAL, Journal
 from vqadata.shards.manifest import (
     EVIDENCE,
     FINDINGS,
@@ -29,13 +40,47 @@ from vqadata.shards.manifest import (
 )
 
 
-def new_folder(folder: Path, overwrite: bool) -> AbstractContextManager[Path]:
+@contextmanager
+def new_folder(folder: Path, overwrite: bool, run: str) -> Iterator[Path]:
     """Prepare ``folder`` for shards; see :func:`vqadata.output_folder.staged_folder`.
+
+    Args:
+        folder: The output folder. Shards that an unfinished run of the same kind has finished are
+            kept, to be compared with the rows of this one.
+        overwrite: Replace a finished folder.
+        run: What is done; see :func:`~vqadata.shards.journal.run_digest`.
+
+    Yields:
+        The subfolder to write in; a :class:`~vqadata.shards.journal.Journal` of it is begun.
 
     Raises:
         VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files.
     """
-    return staged_folder(folder, overwrite, SHARD_FOLDER)
+    with staged_folder(folder, overwrite, SHARD_FOLDER, partial(_resume, folder, run)) as staging:
+        Journal(staging).begin(run)
+        yield staging
+
+
+def _resume(folder: Path, run: str) -> Leftover:
+    """Keep the finished shards of an unfinished run, if it was the same run."""
+    journal = Journal(folder / UNFINISHED)
+    if journal.run not in (run, None):
+        return NOTHING._replace(said=f"it had other input, options or versions: {NOTHING.said}")
+    if not (folder / MANIFEST).exists():
+        journal.take_back(folder)
+    kept = journal.check()
+    if not kept or journal.run is None:
+        return NOTHING
+    return Leftover(frozenset([JOURNAL, *kept]), f"going on behind {_count(kept)}")
+
+
+def _saved(staging: Path) -> str:
+    kept = Journal(staging).files
+    return f"{_count(kept)} kept" if kept else ""
+
+
+def _count(shards: list[str]) -> str:
+    return f"{len(shards):,} finished shard{'' if len(shards) == 1 else 's'}"
 
 
 def finish(
@@ -78,7 +123,7 @@ def finish(
 
 def _publish(staging: Path, folder: Path, manifest: Manifest) -> None:
     """Move everything out of ``staging``, the manifest last; from now on only names change."""
-    files = sorted(staging.iterdir())
+    files = sorted(path for path in staging.iterdir() if path.name != JOURNAL)
     written = staging / PARTIAL_MANIFEST
     written.write_bytes(manifest_text(manifest).encode())
     sync_tree(staging)
@@ -97,7 +142,7 @@ def _files(staging: Path, others: set[str]) -> list[FileEntry]:
     return [
         FileEntry(file=name, bytes=path.stat().st_size, sha256=file_digest(path))
         for name, path in sorted(names.items())
-        if name not in others
+        if name not in others and not name.startswith(f"{JOURNAL}/")
     ]
 
 
@@ -120,4 +165,4 @@ def _remove_ours(folder: Path) -> None:
     shutil.rmtree(folder / EVIDENCE, ignore_errors=True)
 
 
-SHARD_FOLDER = FolderKind(MANIFEST, "data set", _remove_ours)
+SHARD_FOLDER = FolderKind(MANIFEST, "data set", _remove_ours, _saved)

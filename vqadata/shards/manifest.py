@@ -336,7 +336,8 @@ def _no_manifest(folder: Path) -> ShardError:
     if (folder / UNFINISHED).exists():
         return ShardError(
             where, "unfinished: the run that wrote it did not end (no manifest.json)",
-            "a finished folder", "Run the same command again; it starts clean.",
+            "a finished folder",
+            "Run the same command again; it keeps the shards that were finished.",
         )  # fmt: skip
     return ShardError(
         where, "no manifest.json", "a folder written by vqadata convert or clean", "Check the path."

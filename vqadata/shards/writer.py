@@ -2,15 +2,20 @@
 
 Memory is bounded by one record batch. The bytes depend on the rows alone: no clock, no path of the
 machine, no order of a hash table.
+
+With a journal, each finished shard is written down; and one that an earlier run has finished is not
+written again as long as the rows that come are those that it holds.
 """
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vqadata.digests import HashingFile
+from vqadata.shards.journal import Journal, KeptShard
 from vqadata.shards.manifest import BatchEntry, ShardEntry
 from vqadata.shards.message import head_length, segment_lengths
 from vqadata.shards.schema import picture_bytes, shard_schema
@@ -27,6 +32,8 @@ BATCH_PICTURES = 1024
 BATCH_BYTES = 6 << 20
 """Picture bytes after which a record batch is closed, the unit of a check and of a range read."""
 
+log = logging.getLogger(__name__)
+
 
 class ShardWriter:
     """Writes picture rows to one file a split until it is full, then to the next.
@@ -34,13 +41,15 @@ class ShardWriter:
     Args:
         folder: Folder of the shards; must exist.
         shard_bytes: A shard is closed when its picture bytes reach this number.
+        journal: Of the folder, if an unfinished run is to be gone on with.
     """
 
-    def __init__(self, folder: Path, shard_bytes: int) -> None:
+    def __init__(self, folder: Path, shard_bytes: int, journal: Journal | None = None) -> None:
         """Open nothing yet: a file is opened by the first row of its split."""
         self._folder = folder
         self._shard_bytes = shard_bytes
-        self._open: dict[str, _OpenShard] = {}
+        self._journal = journal
+        self._open: dict[str, _OpenShard | KeptShard] = {}
         self._count: dict[str, int] = {}
         self._closed: list[ShardEntry] = []
 
@@ -55,7 +64,11 @@ class ShardWriter:
         if not batch.num_rows:
             return
         shard = self._open.get(split) or self._start(split)
-        shard.add(batch)
+        if isinstance(shard, KeptShard) and not shard.meets(batch):
+            shard = self._anew(shard)
+        if isinstance(shard, _OpenShard):
+            shard.add(batch)
+        self._open[split] = shard
         if shard.bytes >= self._shard_bytes:
             self._finish(split)
 
@@ -63,6 +76,8 @@ class ShardWriter:
         """Close all files; return the entries of the manifest, in reading order."""
         for split in list(self._open):
             self._finish(split)
+        if self._journal:
+            self._journal.discard(set(self._journal.files) - {each.file for each in self._closed})
         return sorted(self._closed, key=lambda entry: entry.file)
 
     def __enter__(self) -> Self:
@@ -77,18 +92,36 @@ class ShardWriter:
     ) -> None:
         """Let go of the files; what they hold is not a data set until a manifest names it."""
         for shard in self._open.values():
-            shard.abandon()
+            if isinstance(shard, _OpenShard):
+                shard.abandon()
 
-    def _start(self, split: str) -> _OpenShard:
+    def _start(self, split: str) -> _OpenShard | KeptShard:
         stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in split)[:STEM] or "data"
         number = self._count.get(stem, 0)
         self._count[stem] = number + 1
-        shard = _OpenShard(self._folder / f"{stem}-{number:05d}.arrow", split)
-        self._open[split] = shard
+        path = self._folder / f"{stem}-{number:05d}.arrow"
+        kept = self._journal.kept(path.name, split) if self._journal else None
+        return kept or _OpenShard(path, split)
+
+    def _anew(self, kept: KeptShard) -> _OpenShard:
+        """A new shard with the batches of a finished one that were met; the rest is different."""
+        log.warning("%s: its rows have changed since; writing it again", kept.path.name)
+        shard = _OpenShard(kept.path, kept.entry.split)
+        for batch in kept.batches():
+            shard.add(batch)
         return shard
 
     def _finish(self, split: str) -> None:
-        self._closed.append(self._open.pop(split).finish())
+        shard = self._open.pop(split)
+        if isinstance(shard, KeptShard):
+            if shard.is_whole:
+                self._closed.append(shard.entry)
+                return
+            shard = self._anew(shard)
+        entry = shard.finish()
+        self._closed.append(entry)
+        if self._journal:
+            self._journal.add(entry)
 
 
 class _OpenShard:
