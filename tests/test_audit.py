@@ -60,7 +60,7 @@ def test_each_code_has_a_picture(code: str, files: VqaFiles, tmp_path: Path) -> 
 
 
 def test_every_code_is_tested() -> None:
-    assert set(ODD) | {"missing"} == set(ACTIONS)
+    assert set(ODD) | {"missing", "deadly"} == set(ACTIONS)
 
 
 def test_a_good_picture_is_not_remarked_on(files: VqaFiles, tmp_path: Path) -> None:

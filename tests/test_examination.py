@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -160,15 +162,43 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 
 
 class Deadly(Probe):
-    """Kills the process that looks."""
+    """Kills the process that looks at one picture, or at any."""
 
-    def examine(self, view: object) -> dict[str, object]:
-        import os
+    victim: str = "COCO_val2014"
 
-        os._exit(7)
+    def examine(self, view: Any) -> dict[str, Any]:
+        if self.victim in view.path:
+            os._exit(7)
+        return super().examine(view)
 
 
-def test_a_worker_that_dies_is_said(shards: Path, tmp_path: Path) -> None:
-    with pytest.raises(VqaDataError, match="a worker process died"):
-        clean(shards, tmp_path / "out", [Deadly()], examination=ExaminationOptions(workers=1))
+@pytest.fixture
+def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three pictures of which no two are alike, and workers that may die once only."""
+    monkeypatch.setattr("vqadata.engine.order.TRIES", 1)
+    files = VqaFiles(tmp_path / "raw")
+    convert(CocoVqa(**files.write()), tmp_path / "few")
+    return tmp_path / "few"
+
+
+def test_a_picture_that_kills_its_workers_is_named_and_the_rest_is_kept(
+    few: Path, tmp_path: Path
+) -> None:
+    diary = tmp_path / "diary"
+    deadly = [Audit(), Deadly(victim="_000000000001.jpg", diary=diary)]
+    looking = ExaminationOptions(workers=1, cache=tmp_path / "cache")
+    with pytest.raises(VqaDataError, match=r"_000000000001.jpg: 3 worker processes died of it"):
+        clean(few, tmp_path / "out", deadly, examination=looking)
+    assert not (tmp_path / "out").exists()
+    before = looks(diary)
+    dropping = looking.model_copy(update={"deadly_pictures": "drop"})
+    manifest = clean(few, tmp_path / "out", deadly, examination=dropping)
+    assert looks(diary) == before  # nothing but the deadly one was looked at again
+    assert verify(tmp_path / "out").problems == []
+    assert manifest.balance[0].dropped["deadly"] == 2
+
+
+def test_where_every_worker_dies_the_run_ends(few: Path, tmp_path: Path) -> None:
+    with pytest.raises(VqaDataError, match="every worker process dies"):
+        clean(few, tmp_path / "out", [Deadly()], None, ExaminationOptions(workers=1))
     assert not (tmp_path / "out").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
@@ -96,3 +97,14 @@ def file_digest(path: Path) -> str:
     """sha256 of a file, hexadecimal, read in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def code_digest() -> str:
+    """sha256 over the code of this package: what was found by other code is looked for anew."""
+    package = Path(__file__).parent
+    whole = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        whole.update(f"{path.relative_to(package).as_posix()}\n".encode())
+        whole.update(path.read_bytes())
+    return whole.hexdigest()

@@ -7,17 +7,20 @@ many workers there were. What the cache knows is not looked at again.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from vqadata.chunks import Chunk, ChunkCutter
-from vqadata.crew import Crew, Desk, Done, Receipts, Task, WorkerKind, hire, worker_count
+from vqadata.chunks import Chunk, ChunkCutter, Mention
+from vqadata.engine.hiring import EngineOptions, hire
+from vqadata.engine.stage import TRIES, Engine, LostWorkError
+from vqadata.errors import VqaDataError
 from vqadata.picture_cache import PictureCache, default_folder
+from vqadata.picture_pass import Done, PicturePass, Receipts, Task, piecemeal
 from vqadata.progress import Progress
 from vqadata.shards.reader import Shards
 from vqadata.steps import Cleaner, Tally
@@ -29,29 +32,31 @@ if TYPE_CHECKING:
 SCRATCH = "examined.arrow"
 """The survey's table while a run lasts; mapped, so that it does not fill the memory."""
 
+ALONE = 2_000
+"""Pictures up to which more processes take longer to start than they save."""
+
+SHOWN = 5
+"""Deadly pictures that are named."""
+
 ROWS = 4096
 """Pictures that are written to it at a time."""
 
 log = logging.getLogger(__name__)
 
 
-class ExaminationOptions(BaseModel):
+class ExaminationOptions(EngineOptions):
     """How pictures are examined; nothing of it shows in the output."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    workers: int | None = Field(
-        None,
-        ge=0,
-        description="Workers that examine pictures; 0 for none beside the program itself. By "
-        "default one a processor where there are some thousand pictures, else 0.",
-    )
-    worker_kind: WorkerKind = Field("processes", description="What a worker is.")
     cache: Path | None = Field(
         None,
         description="Folder that remembers what was found in a picture, so that no picture is "
         "decoded twice. By default in the user's folder of caches.",
         json_schema_extra={"metavar": "DIR"},
+    )
+    deadly_pictures: Literal["stop", "drop"] = Field(
+        "stop",
+        description="What to do when a picture kills each worker that examines it: stop, with its "
+        "name, when all others are examined; or drop it as deadly.",
     )
     no_cache: bool = Field(False, description="Remember nothing and use nothing remembered.")
 
@@ -59,19 +64,14 @@ class ExaminationOptions(BaseModel):
 class _Job(NamedTuple):
     """A chunk on its way."""
 
-    chunk: Chunk
+    task: Task
+    """What is left to do; it wants no cleaner if all is known."""
     pictures: pa.RecordBatch
     """What the shards say of its pictures."""
     known: Receipts
     """What the cache has."""
     started: Future[Done] | None
     """The rest; ``None`` if there is none."""
-
-    def done(self) -> Done:
-        if self.started is None:
-            return Done(self.known, 0)
-        rest = self.started.result()
-        return Done([a or b for a, b in zip(self.known, rest.receipts, strict=True)], rest.anew)
 
 
 def examine(
@@ -87,33 +87,82 @@ def examine(
 
     Raises:
         ShardError: A shard is damaged.
-        VqaDataError: A worker process died.
+        VqaDataError: A picture kills the processes that examine it, or there is no cluster.
     """
     lookers = [c for c in cleaners if c.columns() or c.tally() is not None]
     cache = PictureCache(None if options.no_cache else options.cache or default_folder())
-    workers = worker_count(options.workers, shards.manifest.pictures)
-    looked = Examined(0, 0)
+    stage = PicturePass(shards.where, lookers, cache.folder)
     with (
-        hire(Desk(shards, lookers, cache), options.worker_kind, workers) as crew,
+        hire(stage, options, shards.manifest.pictures > ALONE) as engine,
         _Table(output / SCRATCH, lookers) as table,
         Progress("pictures examined", shards.manifest.pictures) as progress,
     ):
+        passing = _Pass(engine, lookers, table, progress)
         try:
-            for job in _in_order(_jobs(shards, lookers, cache, crew), crew.ahead):
-                done, count = job.done(), len(job.chunk.mentions)
-                table.add(job, done.receipts)
-                looked = Examined(looked.anew + done.anew, looked.known + count - done.anew)
-                progress.advance(count)
+            for job in _in_order(_jobs(shards, lookers, cache, engine), engine):
+                passing.take(job)
         except KeyboardInterrupt:
             if cache.folder is not None:
                 log.warning("%s pictures are examined; the same command goes on from there",
-                            f"{sum(looked):,}")  # fmt: skip
+                            f"{sum(passing.looked):,}")  # fmt: skip
             raise
+    if passing.deadly and options.deadly_pictures == "stop":
+        raise _deadly(passing.deadly)
     if lookers:
         log.info("%s distinct pictures: %s examined, %s known from an earlier run",
-                 *(f"{n:,}" for n in (sum(looked), *looked)))  # fmt: skip
+                 *(f"{n:,}" for n in (sum(passing.looked), *passing.looked)))  # fmt: skip
     pictures, batch_of = table.read()
-    return Survey(shards, pictures, batch_of, table.tallies, looked, output)
+    return Survey(shards, pictures, batch_of, table.tallies, passing.looked, output)
+
+
+class _Pass:
+    """Takes in what comes back, chunk by chunk in order."""
+
+    def __init__(
+        self,
+        engine: Engine[Task, Done],
+        lookers: Sequence[Cleaner],
+        table: _Table,
+        progress: Progress,
+    ) -> None:
+        self.looked = Examined(0, 0)
+        self.deadly: list[Mention] = []
+        self._engine, self._lookers = engine, lookers
+        self._table, self._progress = table, progress
+
+    def take(self, job: _Job) -> None:
+        rest, count = self._rest(job), len(job.task.chunk.mentions)
+        receipts = [a or b for a, b in zip(job.known, rest.receipts, strict=True)]
+        self._table.add(job, receipts)
+        self.looked = Examined(self.looked.anew + rest.anew, self.looked.known + count - rest.anew)
+        self._progress.advance(count, _faults(receipts))
+
+    def _rest(self, job: _Job) -> Done:
+        if job.started is None:
+            return Done([None] * len(job.known), 0)
+        try:
+            return job.started.result()
+        except LostWorkError:
+            found = piecemeal(job.task, self._lookers, self._engine.start)
+            self.deadly += found.pictures
+            return found.done
+
+
+def _faults(receipts: Receipts) -> Counter[str]:
+    """How many pictures cannot be used, by reason."""
+    columns = [r.facts.column("fault") for r in receipts if r and "fault" in r.facts.schema.names]
+    return Counter(fault for column in columns for fault in column.drop_null().to_pylist())
+
+
+def _deadly(pictures: Sequence[Mention]) -> VqaDataError:
+    names = ", ".join(mention.path for mention in pictures[:SHOWN])
+    more = f" and {len(pictures) - SHOWN:,} more" if len(pictures) > SHOWN else ""
+    return VqaDataError(
+        names + more, f"{TRIES} worker processes died of it, one after the other",
+        "a picture that can be decoded in the memory that there is",
+        "All others are examined and kept. Run the same command again with "
+        "--deadly-pictures drop, or with more memory.",
+    )  # fmt: skip
 
 
 def put_away(output: Path) -> None:
@@ -122,23 +171,27 @@ def put_away(output: Path) -> None:
 
 
 def _jobs(
-    shards: Shards, lookers: Sequence[Cleaner], cache: PictureCache, crew: Crew
+    shards: Shards,
+    lookers: Sequence[Cleaner],
+    cache: PictureCache,
+    engine: Engine[Task, Done],
 ) -> Iterator[_Job]:
     cutter = ChunkCutter()
     for number, (split, batch) in enumerate(shards.split_batches()):
         for chunk in cutter.cut(number, split, batch):
             known: Receipts = [cache.find(cleaner, chunk.key) for cleaner in lookers]
             wanted = tuple(n for n, receipt in enumerate(known) if receipt is None)
-            started = crew.start(Task(chunk, wanted)) if wanted else None
-            yield _Job(chunk, _pictures(chunk, split, batch), known, started)
+            task = Task(chunk, wanted)
+            started = engine.start(task) if wanted else None
+            yield _Job(task, _pictures(chunk, split, batch), known, started)
 
 
-def _in_order(jobs: Iterator[_Job], ahead: int) -> Iterator[_Job]:
-    """Yield jobs in their order, with no more than ``ahead`` of them unfinished behind."""
+def _in_order(jobs: Iterator[_Job], engine: Engine[Task, Done]) -> Iterator[_Job]:
+    """Yield jobs in their order, with no more unfinished behind than the engine may have."""
     waiting: deque[_Job] = deque()
     for job in jobs:
         waiting.append(job)
-        if len(waiting) > ahead:
+        if len(waiting) > engine.ahead:
             yield waiting.popleft()
     yield from waiting
 
@@ -205,7 +258,7 @@ class _Table:
                 tally = self.tallies[cleaner.step_name()]
                 tally.merge(tally.from_bytes(receipt.tally))
         self._waiting.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
-        self._batch_of += [job.chunk.batch] * job.pictures.num_rows
+        self._batch_of += [job.task.chunk.batch] * job.pictures.num_rows
         if sum(batch.num_rows for batch in self._waiting) >= ROWS:
             self._flush()
 

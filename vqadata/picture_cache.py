@@ -7,17 +7,16 @@ read. It is found by content alone: pictures, options, versions, code.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vqadata.digests import bytes_digest
+from vqadata.digests import bytes_digest, code_digest
 from vqadata.steps import Cleaner
 
 if TYPE_CHECKING:
@@ -136,17 +135,6 @@ def cleaner_key(cleaner: Cleaner) -> str:
     options = cleaner.model_dump(mode="json", exclude=set(cleaner.judging))
     parts = [options, cleaner.engines(), code_digest(), _versions()]
     return bytes_digest(json.dumps(parts, sort_keys=True).encode())
-
-
-@cache
-def code_digest() -> str:
-    """sha256 over the code of this package: what was found by other code is looked for anew."""
-    package = Path(__file__).parent
-    whole = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        whole.update(f"{path.relative_to(package).as_posix()}\n".encode())
-        whole.update(path.read_bytes())
-    return whole.hexdigest()
 
 
 def _versions() -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +24,7 @@ class Progress:
     def __init__(self, what: str, total: int) -> None:
         """Show nothing yet."""
         self._what, self._total, self._done = what, total, 0
+        self._reasons: Counter[str] = Counter()
         self._shown = sys.stderr.isatty()
         self._start = self._last = time.monotonic()
 
@@ -40,9 +43,10 @@ class Progress:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
-    def advance(self, count: int) -> None:
-        """Count some more."""
+    def advance(self, count: int, reasons: Mapping[str, int] | None = None) -> None:
+        """Count some more, and the reasons for which some of them are lost."""
         self._done += count
+        self._reasons.update(reasons or {})
         now = time.monotonic()
         if self._shown and now - self._last >= INTERVAL:
             self._last = now
@@ -53,16 +57,19 @@ class Progress:
         """What is shown after a time of work.
 
         >>> progress = Progress("pictures examined", 1000)
-        >>> progress.advance(250)
+        >>> progress.advance(250, {"truncated": 2})
         >>> progress.line(50.0)
-        '250 of 1,000 pictures examined, 5.0 a second, 2:30 left'
+        '250 of 1,000 pictures examined, 5.0 a second, 2:30 left, 2 truncated'
         """
         rate = self._done / seconds if seconds > 0 else 0.0
         text = f"{self._done:,} of {self._total:,} {self._what}, {rate:,.1f} a second"
+        lost = "".join(f", {count:,} {reason}" for reason, count in self._reasons.most_common(3))
         if not rate:
-            return text
+            return text + lost
         minutes, left = divmod(round((self._total - self._done) / rate), 60)
         hours, minutes = divmod(minutes, 60)
         return (
-            f"{text}, " + (f"{hours}:{minutes:02}:" if hours else f"{minutes}:") + f"{left:02} left"
+            f"{text}, "
+            + (f"{hours}:{minutes:02}:" if hours else f"{minutes}:")
+            + f"{left:02} left{lost}"
         )

@@ -243,6 +243,10 @@ class Cleaner(Step):
         """
         return {}
 
+    def unexamined(self) -> dict[str, Any]:
+        """What to say of a picture that killed each process that examined it."""
+        return {}
+
     def tally(self) -> Tally | None:
         """A new, empty statistic if the cleaner collects one in the same pass."""
         return None

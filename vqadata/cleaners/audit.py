@@ -1,7 +1,8 @@
 """Audits pictures: what cannot be used is dropped, what is doubtful is flagged, facts are noted.
 
 Dropped: ``missing``, ``zero-bytes``, ``pointer-file``, ``not-a-picture`` (HTML, JSON ...),
-``too-many-pixels`` (a decompression bomb, refused from its header), ``truncated``.
+``too-many-pixels`` (a decompression bomb, refused from its header), ``truncated``, ``deadly`` (it
+kills each worker that examines it; only with ``--deadly-pictures drop``).
 Flagged: ``bit-rot`` (libjpeg warns while it decodes), ``wrong-extension``, ``animated``, ``gps``,
 ``extreme-aspect``, ``tiny``, ``blank``, ``dark``, ``blurred``.
 Noted, with what normalisation makes of it: ``deep-grey``, ``alpha``, ``palette``, ``cmyk``,
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 
 from pydantic import Field, PrivateAttr, field_validator
 
-from vqadata.images.checks import CHECKS, Action, Check, right_suffix
+from vqadata.images.checks import CHECKS, DEADLY, Action, Check, right_suffix
 from vqadata.images.gps import tells_place, without_place
 from vqadata.images.header import MAX_PIXELS, BadPicture
 from vqadata.images.sharpness import blur, levels
@@ -121,6 +122,10 @@ class Audit(Cleaner):
             "blur": blur(view.grey),
             **light._asdict(),
         }
+
+    def unexamined(self) -> dict[str, Any]:
+        """A fault of its own."""
+        return {"fault": DEADLY, "fault_detail": "the processes that examined it died"}
 
     def decide(self, survey: Survey) -> None:
         """Find the pictures for which a code holds."""

@@ -14,6 +14,10 @@ a remark in the findings alone. ``strip``: the picture stays without its place. 
 """
 
 
+DEADLY = "deadly"
+"""Code of a picture that kills the process that examines it."""
+
+
 class Check(NamedTuple):
     """One code."""
 
@@ -43,6 +47,7 @@ CHECKS = [
     _fault("not-a-picture", "a picture"),
     _fault("too-many-pixels", "at most {max_pixels} pixels"),
     _fault("truncated", "a whole picture"),
+    _fault(DEADLY, "a picture that can be decoded"),
     Check(
         "bit-rot", "warning", "flag",
         "bit_rot IS NOT NULL", "{bit_rot}", "a JPEG of which libjpeg has nothing to say",

@@ -1,0 +1,135 @@
+"""Engines: whoever is killed with a spec in hand, it is done; one that kills is named."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from vqadata.engine.hiring import EngineOptions, hire
+from vqadata.engine.stage import TRIES, LostWorkError, Stage
+from vqadata.errors import MissingExtraError, VqaDataError
+
+
+class Sum(NamedTuple):
+    number: int
+    deaths: int = 0
+    """Workers that it kills before it lets itself be done."""
+
+
+class Sums(Stage[Sum, int]):
+    """Adds 1; writes down who began what."""
+
+    def __init__(self, diary: Path, seconds: float = 0.0) -> None:
+        self.diary, self.seconds = diary, seconds
+
+    def open(self) -> Callable[[Sum], int]:
+        return self._add
+
+    def name_of(self, spec: Sum) -> str:
+        return f"sum {spec.number}"
+
+    def _add(self, spec: Sum) -> int:
+        begun = f"{spec.number}\n"
+        with self.diary.open("a") as file:
+            file.write(f"{os.getpid()} {begun}")
+        if self.diary.read_text().count(f" {begun}") <= spec.deaths:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if spec.number < 0:
+            raise VqaDataError(f"sum {spec.number}", "negative")
+        time.sleep(self.seconds)
+        return spec.number + 1
+
+
+def outcomes(futures: list[Future[int]]) -> Iterator[object]:
+    for future in futures:
+        error = future.exception(timeout=120)
+        yield future.result() if error is None else error
+
+
+LOCAL = [
+    EngineOptions(workers=0),
+    EngineOptions(workers=2, worker_kind="threads"),
+    EngineOptions(workers=1),
+    EngineOptions(workers=3),
+]
+
+
+@pytest.mark.parametrize("options", LOCAL, ids=["alone", "threads", "one", "three"])
+def test_every_spec_is_done_once(options: EngineOptions, tmp_path: Path) -> None:
+    stage = Sums(tmp_path / "diary")
+    with hire(stage, options, is_much=True) as engine:
+        assert list(outcomes([engine.start(Sum(n)) for n in range(20)])) == [*range(1, 21)]
+    assert len(stage.diary.read_text().splitlines()) == 20
+
+
+def test_what_a_worker_had_in_hand_is_done_by_the_next(tmp_path: Path) -> None:
+    stage = Sums(tmp_path / "diary")
+    specs = [Sum(n, deaths=1 if n in (3, 7) else 0) for n in range(12)]
+    with hire(stage, EngineOptions(workers=2), is_much=True) as engine:
+        assert list(outcomes([engine.start(s) for s in specs])) == [*range(1, 13)]
+    begun = [line.split()[1] for line in stage.diary.read_text().splitlines()]
+    assert sorted(begun) == sorted(str(s.number) for s in [*specs, Sum(3), Sum(7)])
+
+
+def test_a_spec_that_kills_every_worker_is_given_up_by_name(tmp_path: Path) -> None:
+    specs = [Sum(n, deaths=99 if n == 2 else 0) for n in range(6)]
+    with hire(Sums(tmp_path / "diary"), EngineOptions(workers=1), is_much=True) as engine:
+        *rest, lost = sorted(outcomes([engine.start(s) for s in specs]), key=str)
+    assert rest == [1, 2, 4, 5, 6]
+    assert isinstance(lost, LostWorkError)
+    assert str(lost).startswith(f"sum 2: {TRIES} worker processes died of it")
+    assert (tmp_path / "diary").read_text().count(" 2\n") == TRIES
+
+
+def test_an_error_of_the_work_reaches_who_asks(tmp_path: Path) -> None:
+    with hire(Sums(tmp_path / "diary"), EngineOptions(workers=1), is_much=True) as engine:
+        (error,) = outcomes([engine.start(Sum(-1))])
+    assert isinstance(error, VqaDataError)
+    assert error.found == "negative"
+
+
+def test_a_worker_that_is_killed_while_it_has_nothing_is_replaced(tmp_path: Path) -> None:
+    stage = Sums(tmp_path / "diary")
+    with hire(stage, EngineOptions(workers=1), is_much=True) as engine:
+        assert list(outcomes([engine.start(Sum(1))])) == [2]
+        os.kill(int(stage.diary.read_text().split()[0]), signal.SIGKILL)
+        time.sleep(0.1)
+        assert list(outcomes([engine.start(Sum(2))])) == [3]
+
+
+def test_who_leaves_does_not_wait_for_what_was_not_begun(tmp_path: Path) -> None:
+    stage = Sums(tmp_path / "diary", seconds=0.2)
+    with hire(stage, EngineOptions(workers=1), is_much=True) as engine:
+        futures = [engine.start(Sum(n)) for n in range(50)]
+        futures[0].result(timeout=60)
+    assert all(future.done() for future in futures)
+    assert len(stage.diary.read_text().splitlines()) < 10
+
+
+def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with (
+        pytest.raises(MissingExtraError, match=r"pip install 'vqadata\[ray\]'"),
+        hire(Sums(tmp_path / "diary"), EngineOptions(engine="ray"), is_much=True),
+    ):
+        pass
+
+
+@pytest.mark.slow
+def test_ray_does_the_same_through_deaths(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    stage = Sums(tmp_path / "diary")
+    specs = [Sum(n, deaths={2: 1, 5: 99}.get(n, 0)) for n in (*range(8), -1)]
+    with hire(stage, EngineOptions(engine="ray", workers=2), is_much=True) as engine:
+        found = list(outcomes([engine.start(s) for s in specs]))
+    assert found[:5] + found[6:8] == [1, 2, 3, 4, 5, 7, 8]
+    assert isinstance(found[5], LostWorkError)
+    assert isinstance(found[8], VqaDataError)
+    assert found[8].found == "negative"

@@ -1,0 +1,179 @@
+"""Engines on this machine: the program itself, threads, or processes of which any may die.
+
+``ProcessPoolExecutor`` gives up when one of its processes dies, and does not say what that one had
+in hand. So each worker is an executor of one process: what it was given last is known, and a new
+one takes its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import Any
+
+from vqadata.engine.order import Order
+from vqadata.engine.stage import AHEAD, Engine, Receipt, Spec, Stage
+
+DEPTH = 2
+"""Specs that lie with a worker: the one in hand, and the next, so that it need not wait."""
+
+log = logging.getLogger(__name__)
+
+
+class Alone(Engine[Spec, Receipt]):
+    """No worker but the program itself: a spec is done when it is handed out."""
+
+    ahead = 0
+
+    def __init__(self, stage: Stage[Spec, Receipt]) -> None:
+        """Open the stage."""
+        self._work = stage.open()
+
+    def start(self, spec: Spec) -> Future[Receipt]:
+        """Do it."""
+        done: Future[Receipt] = Future()
+        done.set_result(self._work(spec))
+        return done
+
+
+class Threads(Engine[Spec, Receipt]):
+    """Threads of this process, which share what is open."""
+
+    def __init__(self, stage: Stage[Spec, Receipt], count: int) -> None:
+        """Open the stage."""
+        self.ahead = AHEAD * count
+        self._work, self._executor = stage.open(), ThreadPoolExecutor(count)
+
+    def start(self, spec: Spec) -> Future[Receipt]:
+        """Hand a spec out."""
+        return self._executor.submit(self._work, spec)
+
+    def close(self) -> None:
+        """Wait for what is in hand; forget the rest."""
+        self._executor.shutdown(cancel_futures=True)
+
+
+class Processes(Engine[Spec, Receipt]):
+    """Processes of this machine; one that dies is replaced, and what it had in hand is done again.
+
+    Args:
+        stage: What they do.
+        count: How many.
+    """
+
+    def __init__(self, stage: Stage[Spec, Receipt], count: int) -> None:
+        """Start none yet."""
+        self.ahead = AHEAD * count
+        self._stage = stage
+        self._seats = [_Seat(stage) for _ in range(count)]
+        self._waiting: deque[Order[Spec, Receipt]] = deque()
+        # The callbacks of one executor run in its thread, and may hand out more.
+        self._lock = threading.RLock()
+        self._is_closed = False
+
+    def start(self, spec: Spec) -> Future[Receipt]:
+        """Hand a spec out."""
+        order = Order[Spec, Receipt](spec, self._stage.name_of(spec))
+        with self._lock:
+            self._waiting.append(order)
+            self._hand_out()
+        return order.receipt
+
+    def close(self) -> None:
+        """Wait for what is in hand; forget the rest."""
+        with self._lock:
+            self._is_closed = True
+            for order in self._waiting:
+                order.receipt.cancel()
+        for seat in self._seats:
+            seat.executor.shutdown(cancel_futures=True)
+
+    def _hand_out(self) -> None:
+        """Give what waits to those who have the least."""
+        while self._waiting and not self._is_closed:
+            seat = min(self._seats, key=lambda seat: len(seat.orders))
+            if len(seat.orders) >= DEPTH:
+                return
+            self._give(seat, self._waiting.popleft())
+
+    def _give(self, seat: _Seat, order: Order[Spec, Receipt]) -> None:
+        try:
+            done = seat.executor.submit(_work, order.spec)
+        except BrokenProcessPool:  # it died with nothing in hand
+            seat.replace(self._stage)
+            done = seat.executor.submit(_work, order.spec)
+        seat.orders.append(order)
+        done.add_done_callback(partial(self._take, seat, seat.executor, order))
+
+    def _take(
+        self,
+        seat: _Seat,
+        executor: ProcessPoolExecutor,
+        order: Order[Spec, Receipt],
+        done: Future[Receipt],
+    ) -> None:
+        """Take a receipt, or notice that the worker died."""
+        with self._lock:
+            seat.orders.remove(order)
+            if done.cancelled() or self._is_closed:
+                order.receipt.cancel()
+                return
+            if not isinstance(done.exception(), BrokenProcessPool):
+                order.finish(done)
+            else:
+                # What it was given first was in its hand; that comes first here as well.
+                if (in_hand := seat.executor is executor) and not self._is_closed:
+                    seat.replace(self._stage)
+                if not in_hand or order.may_try_again():
+                    self._waiting.appendleft(order)
+            self._hand_out()
+
+
+class _Seat:
+    """One worker, or the next one in its place."""
+
+    def __init__(self, stage: Stage[Any, Any]) -> None:
+        self.orders: list[Order[Any, Any]] = []
+        self.executor = _executor(stage)
+
+    def replace(self, stage: Stage[Any, Any]) -> None:
+        log.warning("a worker process died; another one takes its place")
+        self.executor.shutdown(wait=False)
+        self.executor = _executor(stage)
+
+
+def _executor(stage: Stage[Any, Any]) -> ProcessPoolExecutor:
+    import multiprocessing
+
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _sit_down, (stage,))
+
+
+_opened: list[Callable[[Any], Any]] = []
+"""The opened stage of a worker process."""
+
+
+def _sit_down(stage: Stage[Any, Any]) -> None:
+    """Begin to be a worker process: leave interrupts to the parent, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _opened.append(stage.open())
+
+
+def _end_with_parent() -> None:
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(spec: Any) -> Any:
+    return _opened[0](spec)
