@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 IGNORED = -100
 """Label of a token that carries no loss (torch.nn.CrossEntropyLoss)."""
 
+BLANK = (64, 64)
+"""Pixels of a blank picture."""
+
 SPECIAL_TOKEN_POLICY = "broken-by-a-space"  # noqa: S105 - the name of a policy
 """What becomes of a special token that a user wrote; recorded beside what was made with it."""
 
@@ -120,6 +123,22 @@ class Batcher:
                     tail = torch.full_like(ids, self._answer_type)
                 inputs[name] = torch.cat([values, tail.to(values.dtype)], dim=1)
         return {**inputs, "labels": labels, "logits_to_keep": longest + 1}
+
+    def seeing(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """A training batch in which there is a picture.
+
+        A batch without one gets a row with a blank picture and without labels: the loss stays, and
+        the vision tower is at work in every process. Else those that share its weights would wait
+        for each other.
+        """
+        if any(example.pictures for example in examples):
+            return self(examples)
+        from PIL import Image
+
+        blank = Example("blank", [Image.new("RGB", BLANK)], "", "")
+        batch = self([*examples, blank])
+        batch["labels"][-1] = IGNORED
+        return batch
 
     def decode(self, ids: torch.Tensor | list[list[int]]) -> list[str]:
         """Answers as text, from generated tokens of shape (examples, tokens)."""

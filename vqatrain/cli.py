@@ -69,8 +69,8 @@ def run(config: Path | None, **given: Any) -> None:
 def plan(as_json: bool, config: Path | None, **given: Any) -> int:
     """Say what a run on SHARDS will take: tokens of each row, padding, steps, memory.
 
-    Takes the options of run. No picture is opened. The exit status is 1 if a row has more tokens
-    than the model has positions.
+    Takes the options of run. No picture is opened. The exit status is 1 if the run would refuse its
+    rows as too long.
 
     \b
     Example:
@@ -84,7 +84,32 @@ def plan(as_json: bool, config: Path | None, **given: Any) -> int:
 
     found = plan_run(options)
     click.echo(found.model_dump_json(indent=1) if as_json else printing.planned(found))
-    return EXIT_UNBALANCED if found.too_long else 0
+    return EXIT_UNBALANCED if found.too_long and options.too_long == "refuse" else 0
+
+
+@program.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--step", type=int, help="List the rows of this step.")
+@click.option("--row", metavar="ID", help="List the steps of the row with this question id.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def trace(run_folder: Path, step: int | None, row: str | None, as_json: bool) -> None:
+    """Say which rows each step of RUN was trained on; the whole chain is checked.
+
+    \b
+    Example:
+      vqatrain trace runs/first
+      vqatrain trace runs/first --step 100
+      vqatrain trace runs/first --row 458752000
+    """  # noqa: D301
+    from vqatrain.trace import look_up
+
+    found = look_up(run_folder, step, row)
+    if as_json:
+        click.echo(found.model_dump_json())
+    elif step is None and row is None:
+        click.echo(f"{found.steps:,} steps, {found.examples:,} examples, chain {found.chain}")
+    else:
+        click.echo("\n".join(map(str, found.found)))
 
 
 @program.command(cls=ModelCommand, models=_options("DpoConfig"))

@@ -90,7 +90,23 @@ class TrainConfig(DataOptions, PictureOptions):
     weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay of AdamW.")
     adam_beta2: float = Field(0.98, gt=0, lt=1, description="Second-moment decay of AdamW.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    batch_size: int = Field(8, ge=1, description="Questions a device and step.")
+    batch_size: int = Field(
+        8, ge=1, description="Questions a device and step; packed sequences come singly."
+    )
+    batching: Literal["shuffled", "by-length", "packed"] = Field(
+        "shuffled",
+        description="Rows of a batch: as they are shuffled, of like length, or several in one "
+        "sequence that do not see each other.",
+    )
+    max_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Longest row, and length of a packed sequence; by default the positions of "
+        "the model, packed 4,096 at most.",
+    )
+    too_long: Literal["refuse", "skip"] = Field(
+        "refuse", description="What to do with longer rows; none is ever cut."
+    )
     gradient_accumulation: int = Field(1, ge=1, description="Batches an optimiser step.")
     epochs: float = Field(1.0, gt=0, description="Passes over the rows; max-steps wins over it.")
     max_steps: int | None = Field(None, ge=1, description="Optimiser steps.")
@@ -138,6 +154,9 @@ class DpoConfig(TrainConfig):
     )
     loss: Literal["sigmoid", "hinge", "ipo", "robust", "apo_zero", "apo_down"] = Field(
         "sigmoid", description="Loss over a pair, in the words of TRL; sigmoid is that of DPO."
+    )
+    batching: Literal["shuffled", "by-length"] = Field(
+        "shuffled", description="Rows of a batch: as they are shuffled, or of like length."
     )
     asked_rows: int = Field(
         64, ge=1, description="Rows that are answered before and after, to see whether it commits."

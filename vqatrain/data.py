@@ -1,14 +1,13 @@
 """The door between the two packages: shards in, examples out. Nothing else imports the data side.
 
-The order of training is a pure function of (number of rows, seed, curriculum): place ``i`` of the
-schedule always names the same row, so a stopped run continues with the next one.
+Item ``i`` of a schedule is always the same row, so a stopped run continues with the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.images.decode import NORMALISATION, normalise, to_rgb
@@ -17,13 +16,13 @@ from vqadata.images.header import BadPicture, read_header
 from vqadata.loader.catalogue import COLUMNS, select
 from vqadata.shards.reader import Shards, open_shards
 from vqatrain.config import DataOptions
+from vqatrain.order import CURRICULUM, Order, passes
 
 if TYPE_CHECKING:
-    import numpy as np
     import polars as pl
     from PIL.Image import Image
 
-    Rows: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+    from vqatrain.order import Rows
 
 FETCH_SECONDS = 10.0
 """Longest wait for a picture behind a URL."""
@@ -150,6 +149,13 @@ class Questions:
         yield from self.table.get_column("answer").drop_nulls()
 
 
+def keep(questions: Questions, mask: Sequence[bool]) -> None:
+    """Keep the rows whose mark is true, in their order."""
+    import polars as pl
+
+    questions.table = questions.table.filter(pl.Series(mask, dtype=pl.Boolean))
+
+
 def keep_pairs(questions: Questions) -> int:
     """Keep the rows whose first rejected answer is another than their answer.
 
@@ -200,34 +206,32 @@ def trainable(questions: Questions) -> None:
         )  # fmt: skip
 
 
+class Item(NamedTuple):
+    """What stands at one place of a run."""
+
+    place: int
+    examples: list[Example]
+
+
 class Schedule:
-    """A map-style dataset whose item ``i`` is the example that is trained on at place ``i``.
+    """A map-style dataset whose item ``i`` is what is trained on at place ``i``.
 
     Args:
         questions: The rows.
-        length: Examples of the whole run.
-        seed: Seed of the order.
-        first: Row numbers of the curriculum, already in order; they come before the shuffled rest.
+        order: Which of them stand where.
     """
 
-    def __init__(
-        self, questions: Questions, length: int, seed: int, first: Rows | None = None
-    ) -> None:
-        """Lay out the whole order."""
-        import numpy as np
-
-        self._questions = questions
-        begin = np.empty(0, np.int64) if first is None else first[:length]
-        rest = passes(np.arange(len(questions)), length - len(begin), seed, stream=0)
-        self.rows: Rows = np.concatenate([begin, rest])
+    def __init__(self, questions: Questions, order: Order) -> None:
+        """Keep both."""
+        self.questions, self.order = questions, order
 
     def __len__(self) -> int:
-        """Examples of the whole run."""
-        return len(self.rows)
+        """Places of the whole run."""
+        return len(self.order)
 
-    def __getitem__(self, place: int) -> Example:
-        """Read the example at a place of the order."""
-        return self._questions.example(int(self.rows[place]))
+    def __getitem__(self, place: int) -> Item:
+        """Read the examples at a place of the order."""
+        return Item(place, [self.questions.example(row) for row in self.order.at(place)])
 
 
 def curriculum(
@@ -249,24 +253,7 @@ def curriculum(
     chosen = select(questions.table.with_row_index("row_number"), condition, "--first-where")
     _refuse_empty(chosen, "--first-where", condition, {})
     rows = chosen.get_column("row_number").to_numpy()
-    return passes(rows, length or len(rows), seed, stream=1)
-
-
-def passes(rows: Rows, length: int, seed: int, stream: int) -> Rows:
-    """Whole shuffled passes over ``rows``, cut to ``length``; each pass has an order of its own.
-
-    The order is a pure function of the arguments: a counter-based generator (Philox, Salmon et al.
-    2011) is keyed by seed, stream and pass.
-    """
-    import numpy as np
-
-    count = -(-length // len(rows)) if length > 0 else 0
-    generators = [
-        np.random.Generator(np.random.Philox(key=[seed, (stream << 32) + number]))
-        for number in range(count)
-    ]
-    orders = [generator.permutation(rows) for generator in generators]
-    return np.concatenate([np.empty(0, np.int64), *orders]).astype(np.int64)[:length]
+    return passes(rows, length or len(rows), seed, CURRICULUM)
 
 
 def _refuse_empty(table: pl.DataFrame, option: str, given: str, known: dict[str, int]) -> None:

@@ -60,6 +60,8 @@ class Family(ABC):
     """Whether a picture is cut into tiles, each of which costs the same number of tokens."""
     answer_type: ClassVar[int] = 0
     """Token type of an answer, for processors that give token types."""
+    packs: ClassVar[bool] = False
+    """Whether several rows can stand in one sequence without seeing each other."""
 
     chat_template: ClassVar[str]
     """Jinja template of the tiny build, and of checkpoints that come without one."""
@@ -95,6 +97,22 @@ class Family(ABC):
             if inner.startswith(tuple(f"{start}." for start in starts)):
                 return part
         return "language"
+
+    def positions(self, model: Any, batch: dict[str, Any]) -> Any:  # noqa: ARG002
+        """Positions of the tokens of unpacked rows, each counted from its own beginning.
+
+        Args:
+            model: The model, of which only the configuration is looked at.
+            batch: Rows of tokens; shape (rows, tokens).
+
+        Returns:
+            Shape (kinds of positions, rows, tokens); without meaning where a row is padded.
+        """
+        return (batch["attention_mask"].cumsum(1) - 1)[None]
+
+    def pictures_in_one_row(self, batch: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Inputs that change where the rows of a batch become one; none where pictures are flat."""
+        return {}
 
     def smallest_picture(self, processor: Any) -> int:
         """Pixels of a tile, or of the smallest picture that the model sees; here, the one size."""

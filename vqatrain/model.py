@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import tempfile
 import warnings
@@ -234,6 +235,15 @@ def prepare_libraries() -> None:
     for name in ("transformers", "huggingface_hub", "bitsandbytes"):
         logging.getLogger(name).setLevel(logging.ERROR)
     torchvision_cpu.prepare()
+    _quiet_deepspeed()
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
+
+
+def _quiet_deepspeed() -> None:
+    """Tell DeepSpeed, where it is installed, what it would else warn of on standard output."""
+    import torch
+
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")

@@ -5,8 +5,7 @@ No picture is opened, and no weights are loaded but those of tiny models.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,24 +13,18 @@ from vqatrain import contract, training, tuning
 from vqatrain import model as models
 from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
-from vqatrain.data import Example, Questions, Schedule, curriculum, trainable
+from vqatrain.data import Questions, trainable
 from vqatrain.family import Loaded
-from vqatrain.lengths import Length, Ruler, Sizes
+from vqatrain.layout import SHOWN, Layout, Row, lay_out
+from vqatrain.pace import pace
 
-SHOWN = 5
-"""Longest rows that are named."""
+if TYPE_CHECKING:
+    from vqatrain.order import Rows
 
 NF4_BYTES = 0.5159
 """Bytes of a weight in NF4 with double quantisation."""
 
 ADAM_STATES = 2
-
-
-class Row(BaseModel):
-    """A row that is named."""
-
-    question_id: str
-    tokens: int
 
 
 class Spread(BaseModel):
@@ -62,12 +55,14 @@ class Plan(BaseModel):
     rows: int
     tokens: Spread = Field(description="Tokens of a row: pictures, template, question, answer.")
     answer_tokens: Spread
-    context: int = Field(description="Positions that the model has.")
-    too_long: list[Row] = Field(description="Rows with more tokens than positions.")
+    limit: int = Field(description="Tokens that a row, or a packed sequence, may have.")
+    too_long: list[Row] = Field(description="Rows with more tokens: refused, or left out.")
     longest: list[Row]
     steps: int
     examples: int
-    padding: float = Field(description="Share of padding in the batches of the run.")
+    filled: float = Field(
+        description="Share of tokens in the batches, or in the packed sequences; the rest is empty."
+    )
     memory: Memory
 
 
@@ -85,39 +80,34 @@ def plan(config: TrainConfig) -> Plan:
     trainable(questions)
     loaded = training.outline(config, questions.texts())
     contract.settle(loaded, config, config.prompt_suffix)
-    lengths = list(Ruler(Batcher(loaded, config.prompt_suffix)).lengths(_sized(questions)))
-    steps = training.steps_of(config, len(questions))
-    first = curriculum(questions, config.first_where, config.first_rows, config.seed)
-    schedule = Schedule(questions, training.examples_of(config, steps), config.seed, first)
+    # Rows that are too long are told, not refused.
+    skipping = config.model_copy(update={"too_long": "skip"})
+    layout = lay_out(
+        skipping, questions, Batcher(loaded, config.prompt_suffix), loaded, pace(config)
+    )
+    total, answer = layout.lengths.total, layout.lengths.answer
     ids = questions.table["question_id"]
-    rows = [Row(question_id=ids[i], tokens=each.total) for i, each in enumerate(lengths)]
-    context = loaded.model.config.get_text_config().max_position_embeddings
     return Plan(
         model=config.model,
         data_digest=questions.shards.digest,
-        rows=len(rows),
-        tokens=_spread([row.tokens for row in rows]),
-        answer_tokens=_spread([each.answer for each in lengths]),
-        context=context,
-        too_long=[row for row in rows if row.tokens > context],
-        longest=sorted(rows, key=lambda row: -row.tokens)[:SHOWN],
-        steps=steps,
-        examples=len(schedule),
-        padding=_padding([lengths[i] for i in schedule.rows], config.batch_size),
-        memory=_memory(config, loaded, max(each.answer for each in lengths)),
+        rows=len(ids),
+        tokens=_spread(total),
+        answer_tokens=_spread(answer),
+        limit=layout.limit,
+        too_long=layout.too_long,
+        longest=[
+            Row(question_id=ids[i], tokens=total[i])
+            for i in (-total).argsort(kind="stable")[:SHOWN].tolist()
+        ],
+        steps=layout.steps,
+        examples=len(layout.schedule.order.rows),
+        filled=_filled(config, layout),
+        memory=_memory(config, loaded, int(answer.max())),
     )
 
 
-def _sized(questions: Questions) -> Iterator[tuple[Example, Sizes]]:
-    """The rows with the sizes of their pictures instead of these."""
-    for record in questions.records():
-        sizes = tuple(zip(record["widths"], record["heights"], strict=True))
-        blank: list[Any] = [None] * len(sizes)
-        yield Example(record["question_id"], blank, record["text"], record["answer"]), sizes
-
-
-def _spread(values: Sequence[int]) -> Spread:
-    in_order = sorted(values)
+def _spread(values: Rows) -> Spread:
+    in_order = sorted(values.tolist())
     return Spread(
         least=in_order[0],
         median=in_order[(len(in_order) - 1) // 2],
@@ -126,14 +116,18 @@ def _spread(values: Sequence[int]) -> Spread:
     )
 
 
-def _padding(lengths: Sequence[Length], batch_size: int) -> float:
-    """Share of padding: prompts are padded to the longest prompt, answers to the longest answer."""
+def _filled(config: TrainConfig, layout: Layout) -> float:
+    """Share of the places of tokens that tokens take, in the run's own batches or packs."""
+    order, lengths = layout.schedule.order, layout.lengths
+    used = int(lengths.total[order.rows].sum())
+    if config.batching == "packed":
+        return used / (len(order) * layout.limit)
     places = 0
-    for start in range(0, len(lengths), batch_size):
-        batch = lengths[start : start + batch_size]
-        widest = max(each.prompt for each in batch) + max(each.answer for each in batch)
+    for start in range(0, len(order), config.batch_size):
+        batch = order.rows[start : start + config.batch_size]
+        widest = int(lengths.prompt[batch].max() + lengths.answer[batch].max())
         places += widest * len(batch)
-    return 1 - sum(each.total for each in lengths) / places
+    return used / places
 
 
 def _memory(config: TrainConfig, loaded: Loaded, longest_answer: int) -> Memory:

@@ -19,7 +19,10 @@ from vqatrain import habit, run_folder, training, tuning
 from vqatrain import model as models
 from vqatrain.batch import IGNORED, Batcher
 from vqatrain.config import DpoConfig
-from vqatrain.data import Example, Questions, Schedule, curriculum, keep_pairs, trainable
+from vqatrain.data import Example, Questions, keep_pairs, trainable
+from vqatrain.layout import lay_out
+from vqatrain.pace import pace
+from vqatrain.packing import Collator
 
 
 def dpo(config: DpoConfig) -> Path:
@@ -43,28 +46,27 @@ def dpo(config: DpoConfig) -> Path:
     without = keep_pairs(questions)
     trainable(questions)
 
+    step = pace(config)
+    arguments = training.arguments(config, step)
     loaded, agreed = training.load(config, questions.texts())
-    steps = training.steps_of(config, len(questions))
-    first = curriculum(questions, config.first_where, config.first_rows, config.seed)
-    schedule = Schedule(questions, training.examples_of(config, steps), config.seed, first)
     batcher = Batcher(loaded, config.prompt_suffix)
-    labels = training.prove_labels(loaded, batcher, schedule)
+    layout = lay_out(config, questions, batcher, loaded, step)
+    labels = training.prove_labels(loaded, batcher, layout.schedule)
     asked = [questions.example(row) for row in range(min(config.asked_rows, len(questions)))]
     before = habit.observe(loaded.model, batcher, asked)
     reference = copy.deepcopy(loaded.model) if not config.adapters else None
     model = tuning.prepare(loaded.model, config)
 
     folder = run_folder.begin(config, loaded, labels)
-    trainer = _trainer(config, model, reference, batcher, training.arguments(config, steps, folder))
-    trainer.train_dataset = schedule
-    loss = training.train(trainer, config, folder)
+    trainer = _trainer(config, model, reference, batcher, arguments)
+    loss = training.train(trainer, config, folder, layout)
     after = habit.observe(model, batcher, asked)
     habit.warn(before, after)
 
     if reference is None:
         model.delete_adapter("ref")  # TRL's copy of the adapter as it was
     run_folder.save(folder, config, loaded._replace(model=model), agreed)
-    facts = training.facts(config, questions, schedule, steps, trainer)
+    facts = training.facts(config, questions, layout, trainer)
     answers = {"before": before.model_dump(), "after": after.model_dump()}
     facts |= {"loss": loss, "rows_without_pair": without, "answers": answers}
     run_folder.finish(folder, started, facts)
@@ -111,12 +113,14 @@ def _trainer(
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
-    return DPOTrainer(
+    from vqatrain.trainer import Traced
+
+    return type("PairTrainer", (Traced, DPOTrainer), {})(
         model,
         ref_model=reference,
         # Nothing is cut; picture tokens least of all.
         args=DPOConfig(**arguments, beta=config.beta, loss_type=[config.loss], max_length=None),
-        data_collator=PairBatcher(batcher),
+        data_collator=Collator(PairBatcher(batcher)),
         # TRL looks at the first row to tell whether there are pictures.
         train_dataset=Dataset.from_list(
             [{"images": [], "prompt": "", "chosen": "", "rejected": ""}]

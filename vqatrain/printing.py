@@ -7,10 +7,11 @@ from pathlib import Path
 
 from vqatrain.family import family_named, family_names
 from vqatrain.intervals import Interval
+from vqatrain.layout import SHOWN, Row
 from vqatrain.merging import Merge
 from vqatrain.metric import all_metrics
 from vqatrain.metric_table import Disagreement
-from vqatrain.planning import SHOWN, Plan, Row, Spread
+from vqatrain.planning import Plan, Spread
 from vqatrain.score import Scored
 from vqatrain.scoring import Score, Scores
 
@@ -80,7 +81,7 @@ def metrics() -> str:
 def planned(found: Plan) -> str:
     """What a run will take, a line a thing."""
     memory = {name: _gigabytes(size) for name, size in found.memory.model_dump().items()}
-    too_long = f"{len(found.too_long):,} rows over {found.context:,} positions"
+    too_long = f"{len(found.too_long):,} rows over {found.limit:,} tokens"
     if found.too_long:
         too_long += f": {_rows(found.too_long[:SHOWN])}"
     return "\n".join(
@@ -88,7 +89,7 @@ def planned(found: Plan) -> str:
             f"{found.rows:,} rows, {found.examples:,} examples in {found.steps:,} steps",
             f"tokens a row     {_spread(found.tokens)}",
             f"of the answer    {_spread(found.answer_tokens)}",
-            f"padding          {found.padding:.1%}",
+            f"filled           {found.filled:.1%}",
             f"longest          {_rows(found.longest)}",
             f"too long         {too_long}",
             f"memory           {', '.join(f'{name} {size}' for name, size in memory.items())}",

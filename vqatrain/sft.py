@@ -9,7 +9,9 @@ from vqatrain import model as models
 from vqatrain import run_folder, training, tuning
 from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
-from vqatrain.data import Questions, Schedule, curriculum, trainable
+from vqatrain.data import Questions, trainable
+from vqatrain.layout import lay_out
+from vqatrain.pace import pace
 
 
 def run(config: TrainConfig) -> Path:
@@ -27,27 +29,29 @@ def run(config: TrainConfig) -> Path:
         VqaDataError: The data cannot be trained on, or an option does not fit. Nothing was trained.
     """
     models.prepare_libraries()
-    from transformers import Trainer, TrainingArguments
+    from transformers import TrainingArguments
+
+    from vqatrain.trainer import SftTrainer
 
     started = time.time()
     run_folder.refuse_existing(config)
     questions = Questions(config)
     trainable(questions)
 
+    step = pace(config)
+    arguments = TrainingArguments(**training.arguments(config, step))
     loaded, agreed = training.load(config, questions.texts())
-    steps = training.steps_of(config, len(questions))
-    first = curriculum(questions, config.first_where, config.first_rows, config.seed)
-    schedule = Schedule(questions, training.examples_of(config, steps), config.seed, first)
     batcher = Batcher(loaded, config.prompt_suffix)
-    labels = training.prove_labels(loaded, batcher, schedule)
+    layout = lay_out(config, questions, batcher, loaded, step)
+    labels = training.prove_labels(loaded, batcher, layout.schedule)
+    collator = training.collator(config, batcher, loaded)
     model = tuning.prepare(loaded.model, config)
 
     folder = run_folder.begin(config, loaded, labels)
-    arguments = TrainingArguments(**training.arguments(config, steps, folder))
-    trainer = Trainer(model, arguments, data_collator=batcher, train_dataset=schedule)
-    loss = training.train(trainer, config, folder)
+    trainer = SftTrainer(model, arguments, collator, layout.schedule)
+    loss = training.train(trainer, config, folder, layout)
 
     run_folder.save(folder, config, loaded._replace(model=model), agreed)
-    facts = training.facts(config, questions, schedule, steps, trainer)
+    facts = training.facts(config, questions, layout, trainer)
     run_folder.finish(folder, started, facts | {"loss": loss})
     return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,11 @@ from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
 from vqatrain.data import Questions, Schedule
 from vqatrain.family import Loaded, Part
+from vqatrain.layout import Layout
+from vqatrain.pace import Pace, is_main
+from vqatrain.packing import Collator, PackBatcher
 from vqatrain.run_folder import CHECKPOINTS
+from vqatrain.trace import Trace
 
 log = logging.getLogger(__name__)
 
@@ -63,19 +66,14 @@ def quantised_parts(config: TrainConfig) -> list[Part]:
     return config.quantise if config.tuning == "qlora" else []
 
 
-def steps_of(config: TrainConfig, rows: int) -> int:
-    """Optimiser steps of the run."""
-    return config.max_steps or max(1, math.ceil(rows * config.epochs / _examples_a_step(config)))
+def collator(config: TrainConfig, batcher: Batcher, loaded: Loaded) -> Collator:
+    """Makes the batches of supervised fine-tuning.
 
-
-def examples_of(config: TrainConfig, steps: int) -> int:
-    """Examples that so many steps take, over all processes."""
-    return steps * _examples_a_step(config)
-
-
-def _examples_a_step(config: TrainConfig) -> int:
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    return config.batch_size * config.gradient_accumulation * processes
+    Raises:
+        OptionError: Rows cannot be packed in this family.
+    """
+    packed = config.batching == "packed"
+    return Collator(PackBatcher(batcher.seeing, loaded) if packed else batcher.seeing)
 
 
 def prove_labels(loaded: Loaded, batcher: Batcher, schedule: Schedule) -> proof.LabelProof:
@@ -84,23 +82,27 @@ def prove_labels(loaded: Loaded, batcher: Batcher, schedule: Schedule) -> proof.
     Raises:
         VqaDataError: A picture carries a label.
     """
-    examples = [schedule[place] for place in range(min(PROVED_EXAMPLES, len(schedule)))]
+    places = range(min(PROVED_EXAMPLES, len(schedule)))
+    examples = [example for place in places for example in schedule[place].examples]
+    examples = examples[:PROVED_EXAMPLES]
     picture_token: int = loaded.model.config.image_token_id
     found = proof.prove(batcher, examples, picture_token)
     log.info("%s", proof.say(found))
     return found
 
 
-def arguments(config: TrainConfig, steps: int, folder: Path) -> dict[str, Any]:
-    """Arguments of the Trainer of transformers, and of those derived from it."""
+def arguments(config: TrainConfig, pace: Pace) -> dict[str, Any]:
+    """Arguments of the Trainer of transformers, and of those derived from it; without the steps.
+
+    They are made before the model is loaded: what shards weights must know of it then.
+    """
     import torch
 
-    os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(config.out / "tensorboard")
     return {
-        "output_dir": str(folder / CHECKPOINTS),
-        "per_device_train_batch_size": config.batch_size,
-        "gradient_accumulation_steps": config.gradient_accumulation,
-        "max_steps": steps,
+        "output_dir": str(config.out / CHECKPOINTS),
+        "per_device_train_batch_size": pace.batch_size,
+        "gradient_accumulation_steps": pace.accumulation,
         "train_sampling_strategy": "sequential",
         "learning_rate": config.learning_rate,
         "lr_scheduler_type": config.schedule,
@@ -123,8 +125,8 @@ def arguments(config: TrainConfig, steps: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def train(trainer: Any, config: TrainConfig, folder: Path) -> float:
-    """Train, with our progress instead of that of the library.
+def train(trainer: Any, config: TrainConfig, folder: Path, layout: Layout) -> float:
+    """Train, with our progress instead of that of the library, and a trace of the rows.
 
     Returns:
         The mean loss.
@@ -134,13 +136,17 @@ def train(trainer: Any, config: TrainConfig, folder: Path) -> float:
     from vqatrain.progress import Progress
 
     trainer.pop_callback(PrinterCallback)
+    trainer.args.max_steps, trainer.train_dataset = layout.steps, layout.schedule
+    trainer.follow(Trace(folder, layout))
+    if is_main():
+        trainer.trace.begin(config.resume)
     trainer.add_callback(Progress(folder / "log.jsonl"))
     done = trainer.train(resume_from_checkpoint=str(config.resume) if config.resume else None)
     return float(done.training_loss)
 
 
 def facts(
-    config: TrainConfig, questions: Questions, schedule: Schedule, steps: int, trainer: Any
+    config: TrainConfig, questions: Questions, layout: Layout, trainer: Any
 ) -> dict[str, Any]:
     """What was trained on and what was trained, for ``run.json``."""
     return {
@@ -149,9 +155,11 @@ def facts(
             "digest": questions.shards.digest,
             "rows_in_shards": questions.total,
             "rows_chosen": len(questions),
-            "examples_seen": len(schedule),
+            "rows_too_long": [row.question_id for row in layout.too_long],
+            "examples_seen": len(layout.schedule.order.rows),
         },
-        "steps": steps,
+        "steps": layout.steps,
+        "trace": trainer.trace.end,
         "parameters": tuning.count_parameters(trainer.model),
         "quantised": quantised_parts(config),
         "quantised_layers": quantise.quantised_layers(trainer.model),

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from vqadata.errors import OptionError, VqaDataError
+from vqatrain import order
 from vqatrain.config import DataOptions
-from vqatrain.data import Questions, Schedule, curriculum, passes, trainable
+from vqatrain.data import Questions, curriculum, trainable
+from vqatrain.order import passes
 
 
 def questions(shards: Path, **options: str) -> Questions:
@@ -66,11 +68,11 @@ def test_order_depends_on_the_seed_alone() -> None:
 def test_curriculum_comes_first_then_the_whole(shards: Path) -> None:
     rows = questions(shards)
     first = curriculum(rows, "answer = 'red'", 12, seed=0)
-    schedule = Schedule(rows, 60, seed=0, first=first)
-    answers = [rows.table["answer"][int(row)] for row in schedule.rows]
+    laid = order.whole(first, len(rows), 60, seed=0)
+    answers = [rows.table["answer"][row] for row in laid.tolist()]
     assert set(answers[:12]) == {"red"}
-    assert sorted(schedule.rows[12:44].tolist()) == list(range(32))
-    assert len(schedule) == 60
+    assert sorted(laid[12:44].tolist()) == list(range(32))
+    assert len(laid) == 60
 
 
 def test_rows_without_an_answer_are_refused(shards: Path) -> None:

@@ -66,19 +66,22 @@ def test_counts_are_those_of_the_processor(family: str, pictures: int) -> None:
 
 
 def test_padding_is_that_of_the_batches(shards: Path) -> None:
-    from vqatrain.data import Questions, Schedule
+    from vqatrain import order
+    from vqatrain.data import Questions
 
     options = config(shards, Path("unused"), batch_size=5, max_steps=3, split=None)
     found = plan(options)
     questions = Questions(options)
     batcher = Batcher(models.outline("tiny:smolvlm", questions.texts()))
-    schedule = Schedule(questions, 15, options.seed)
+    rows = order.whole(None, len(questions), 15, options.seed)
     masks = [
-        batcher([schedule[place] for place in range(start, start + 5)])["attention_mask"]
+        batcher([questions.example(row) for row in rows[start : start + 5].tolist()])[
+            "attention_mask"
+        ]
         for start in (0, 5, 10)
     ]
     padding = sum(int((mask == 0).sum()) for mask in masks) / sum(mask.numel() for mask in masks)
-    assert found.padding == pytest.approx(padding)
+    assert found.filled == pytest.approx(1 - padding)
     assert (found.rows, found.steps, found.examples, found.too_long) == (32, 3, 15, [])
     assert found.longest[0].tokens == found.tokens.most
 
@@ -91,8 +94,8 @@ def test_rows_that_do_not_fit_are_named(
     loaded.model.config.text_config.max_position_embeddings = 30
     models.save(loaded, tmp_path / "short")
     done = run_cli("plan", shards, "--model", tmp_path / "short", program="vqatrain")
-    assert done.returncode == 1, done.stderr
-    assert "too long         32 rows over 30 positions: " in done.stdout
+    assert done.returncode == 2
+    assert "rows: 32 of 32 rows have more than 30 tokens: " in done.stderr
 
 
 SEVEN_BILLION = {

@@ -69,16 +69,23 @@ def test_checkpointing_changes_no_loss(family: str, shards: Path, tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tuning", ["lora", "qlora"])
-def test_resumed_adapters_go_on_as_if_never_stopped(
-    tuning: str, shards: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("tuning", "batching"), [("lora", "packed"), ("qlora", "by-length"), ("full", "packed")]
+)
+def test_resumed_runs_go_on_as_if_never_stopped(
+    tuning: str, batching: str, shards: Path, tmp_path: Path
 ) -> None:
-    options = {"tuning": tuning, "max_steps": 4, "save_steps": 2, "learning_rate": 1e-2}
-    more = {"lora_dropout": 0.1, "gradient_accumulation": 2}
-    straight = run(config(shards, tmp_path / "straight", **options, **more))
-    checkpoint = straight / "checkpoints" / "checkpoint-2"
-    resumed = run(config(shards, tmp_path / "resumed", **options, **more, resume=checkpoint))
-    assert losses(resumed) == losses(straight)[2:]
+    options = {
+        "tuning": tuning, "max_steps": 4, "save_steps": 1, "learning_rate": 3e-3,
+        "lora_dropout": 0.1, "gradient_accumulation": 2, "batching": batching, "max_tokens": 150,
+        "batch_size": 3,
+    }  # fmt: skip
+    straight = run(config(shards, tmp_path / "straight", **options, workers=2))
+    for step in (1, 3):
+        checkpoint = straight / "checkpoints" / f"checkpoint-{step}"
+        resumed = run(config(shards, tmp_path / str(step), **options, resume=checkpoint))
+        assert losses(resumed) == losses(straight)[step:]
+        assert (resumed / "trace.jsonl").read_bytes() == (straight / "trace.jsonl").read_bytes()
 
 
 def test_frozen_parts_stay_as_they_were(shards: Path, tmp_path: Path) -> None:

@@ -38,12 +38,24 @@ class QwenVl(Family):
 
     vision_tower: ClassVar[str] = "model.visual"
     language_model: ClassVar[str] = "model.language_model"
+    packs: ClassVar[bool] = True
     chat_template: ClassVar[str] = tiny.chatml("<|vision_start|><|image_pad|><|vision_end|>")
     special_tokens: ClassVar[list[str]] = [
         *tiny.CHATML_TOKENS, "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
         "<|image_pad|>", "<|video_pad|>",
     ]  # fmt: skip
     token_roles: ClassVar[dict[str, str]] = tiny.CHATML_ROLES
+
+    def positions(self, model: Any, batch: dict[str, Any]) -> Any:
+        """Of the text, then in time, height and width of the pictures."""
+        import torch
+
+        text = super().positions(model, batch)
+        if "image_grid_thw" not in batch:
+            return text.expand(4, -1, -1)
+        names = ("input_ids", "mm_token_type_ids", "image_grid_thw", "attention_mask")
+        space, _ = model.model.get_rope_index(**{name: batch[name] for name in names})
+        return torch.cat([text, space])
 
     def smallest_picture(self, processor: Any) -> int:
         """One token."""

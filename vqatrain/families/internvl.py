@@ -21,6 +21,7 @@ class InternVl(Family):
     projector: ClassVar[tuple[str, ...]] = ("model.multi_modal_projector",)
     language_model: ClassVar[str] = "model.language_model"
     tiled: ClassVar[bool] = True
+    packs: ClassVar[bool] = True
     chat_template: ClassVar[str] = tiny.chatml("<IMG_CONTEXT>\n")
     special_tokens: ClassVar[list[str]] = [
         *tiny.CHATML_TOKENS, "<img>", "</img>", "<IMG_CONTEXT>", "<video>",

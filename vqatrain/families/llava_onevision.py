@@ -21,6 +21,7 @@ class LlavaOnevision(Family):
     projector: ClassVar[tuple[str, ...]] = ("model.multi_modal_projector", "model.image_newline")
     language_model: ClassVar[str] = "model.language_model"
     tiled: ClassVar[bool] = True
+    packs: ClassVar[bool] = True
     chat_template: ClassVar[str] = tiny.chatml("<image>\n")
     special_tokens: ClassVar[list[str]] = [*tiny.CHATML_TOKENS, "<image>", "<video>"]
     token_roles: ClassVar[dict[str, str]] = tiny.CHATML_ROLES

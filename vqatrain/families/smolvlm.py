@@ -22,6 +22,7 @@ class SmolVlm(Family):
     projector: ClassVar[tuple[str, ...]] = ("model.connector",)
     language_model: ClassVar[str] = "model.text_model"
     tiled: ClassVar[bool] = True
+    packs: ClassVar[bool] = True
     chat_template: ClassVar[str] = (
         "<|im_start|>{% for message in messages %}{{ message['role'] | capitalize }}:"
         "{% for part in message['content'] %}{% if part['type'] == 'image' %}{{ '<image>' }}"
@@ -35,6 +36,11 @@ class SmolVlm(Family):
     token_roles: ClassVar[dict[str, str]] = {
         "bos_token": "<|im_start|>", "eos_token": "<end_of_utterance>", "pad_token": "<pad>",
     }  # fmt: skip
+
+    def pictures_in_one_row(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """All tiles in one row; the model leaves out those that only fill up."""
+        names = [name for name in ("pixel_values", "pixel_attention_mask") if name in batch]
+        return {name: batch[name].flatten(0, 1)[None] for name in names}
 
     def smallest_picture(self, processor: Any) -> int:
         """One tile."""

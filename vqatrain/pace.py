@@ -1,0 +1,77 @@
+"""How many places a step takes, and who takes them: the same number when a run is continued.
+
+What a run was begun with (questions a device, accumulation, processes) fixes the places of a step.
+A checkpoint keeps that number; a run that goes on with other processes accumulates more or less.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vqadata.errors import OptionError, VqaDataError
+from vqatrain.config import TrainConfig
+
+FILE = "vqatrain.json"
+"""What a checkpoint says of the run, beside the state of the trainer."""
+
+
+class Pace(NamedTuple):
+    """How a step is made."""
+
+    batch_size: int
+    accumulation: int
+    processes: int
+
+    @property
+    def step(self) -> int:
+        """Places of a step, over all processes."""
+        return self.batch_size * self.accumulation * self.processes
+
+
+def processes() -> int:
+    """Processes of the run, as torchrun and its like say."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main() -> bool:
+    """Whether this process writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def pace(config: TrainConfig) -> Pace:
+    """Of a new run by its options; of one that goes on, so that a step stays what it was.
+
+    Raises:
+        OptionError: So many processes cannot share the places of a step.
+    """
+    size = 1 if config.batching == "packed" else config.batch_size
+    if config.resume is None:
+        return Pace(size, config.gradient_accumulation, processes())
+    step = int(read_checkpoint(config.resume)["places_a_step"])
+    each, left = divmod(step, processes())
+    if left:
+        raise OptionError(
+            "--resume", f"{processes()} processes for steps of {step} places",
+            f"a number of processes that divides {step}",
+        )  # fmt: skip
+    size = max(n for n in range(1, min(size, each) + 1) if each % n == 0)
+    return Pace(size, each // size, processes())
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """What a checkpoint says of the run.
+
+    Raises:
+        VqaDataError: It says nothing.
+    """
+    try:
+        found: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return found
+    except (OSError, ValueError):
+        raise VqaDataError(
+            str(folder), f"no {FILE} in it that can be read", "a checkpoint of vqatrain",
+            "Name a folder such as runs/first/checkpoints/checkpoint-500.",
+        ) from None  # fmt: skip
