@@ -12,8 +12,10 @@ from vqadata.receipt import Receipt, Remark
 from vqadata.record import Record
 from vqadata.reports.summary import Reported
 from vqadata.shards.manifest import Manifest
-from vqatrain.config import DpoConfig, EvalConfig, MergeConfig, TrainConfig
+from vqatrain.card import Card
+from vqatrain.config import DpoConfig, EvalConfig, MergeConfig, ProveConfig, TrainConfig
 from vqatrain.contract import Contract
+from vqatrain.gates import Gates
 from vqatrain.merging import Merge
 from vqatrain.planning import Plan
 from vqatrain.proof import LabelProof
@@ -32,9 +34,12 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "dpo-config": DpoConfig,
     "eval-config": EvalConfig,
     "merge-config": MergeConfig,
+    "prove-config": ProveConfig,
     "scores": Scores,
     "preprocessing": Contract,
     "label-proof": LabelProof,
+    "gates": Gates,
+    "run-card": Card,
     "plan": Plan,
     "merge": Merge,
 }

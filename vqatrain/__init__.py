@@ -12,29 +12,32 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqatrain.config import DpoConfig, EvalConfig, MergeConfig, TrainConfig
+    from vqatrain.config import DpoConfig, EvalConfig, MergeConfig, ProveConfig, TrainConfig
     from vqatrain.evaluation import evaluate
     from vqatrain.infer import load
     from vqatrain.merging import merge
     from vqatrain.planning import plan
     from vqatrain.preferences import dpo
+    from vqatrain.proving import prove
     from vqatrain.sft import run
 
 __all__ = [
-    "DpoConfig", "EvalConfig", "MergeConfig", "TrainConfig",
-    "dpo", "evaluate", "load", "merge", "plan", "run",
+    "DpoConfig", "EvalConfig", "MergeConfig", "ProveConfig", "TrainConfig",
+    "dpo", "evaluate", "load", "merge", "plan", "prove", "run",
 ]  # fmt: skip
 
 _HOMES = {
     "DpoConfig": "vqatrain.config",
     "EvalConfig": "vqatrain.config",
     "MergeConfig": "vqatrain.config",
+    "ProveConfig": "vqatrain.config",
     "TrainConfig": "vqatrain.config",
     "dpo": "vqatrain.preferences",
     "evaluate": "vqatrain.evaluation",
     "load": "vqatrain.infer",
     "merge": "vqatrain.merging",
     "plan": "vqatrain.planning",
+    "prove": "vqatrain.proving",
     "run": "vqatrain.sft",
 }
 

@@ -230,6 +230,31 @@ def metrics(table: bool) -> None:
     click.echo(difference_table(all_metrics()) if table else printing.metrics())
 
 
+@program.command(cls=ModelCommand, models=_options("ProveConfig"))
+@CONFIG
+def prove(config: Path | None, **given: Any) -> int:
+    """Prove that RUN looks at pictures and learnt from answers; write it to the run card.
+
+    The same rows are answered with their own pictures, with blank ones and with those of other
+    questions. The exit status is 1 if a gate failed.
+
+    \b
+    Example:
+      vqatrain prove runs/first --split val
+      vqatrain prove runs/first --split val --limit 1000 --control-steps 200
+    """  # noqa: D301
+    from vqatrain.config import ProveConfig
+
+    options = build(ProveConfig, given, config)
+    _say_progress()
+    from vqatrain import printing
+    from vqatrain.proving import prove as prove_run
+
+    card = prove_run(options)
+    click.echo(printing.proved(card))
+    return int(any(gate.state == "failed" for gate in card.gates))
+
+
 @program.command(cls=ModelCommand, models=_options("MergeConfig"))
 @CONFIG
 def merge(config: Path | None, **given: Any) -> None:

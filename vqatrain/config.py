@@ -6,11 +6,14 @@ The fields are the keyword arguments in Python, the keys in YAML and the flags o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqatrain.family import Part
+
+View: TypeAlias = Literal["own", "blank", "shuffled"]
+"""Which pictures a question is shown with."""
 
 
 class DataOptions(BaseModel):
@@ -135,8 +138,18 @@ class TrainConfig(DataOptions, PictureOptions):
         None, ge=1, description="Steps between checkpoints; none if unset."
     )
     resume: Path | None = Field(None, description="Checkpoint folder to continue from.")
+    eval_shards: Path | None = Field(
+        None, description="Shards whose rows are answered now and then; by default those of SHARDS."
+    )
+    eval_split: str | None = Field(
+        None, description="Split whose rows are answered now and then, to see the accuracy."
+    )
+    eval_steps: int = Field(100, ge=1, description="Steps between two looks at the accuracy.")
+    eval_rows: int = Field(256, ge=1, description="Rows that are answered at each look, at most.")
     report_to: Literal["tensorboard", "wandb", "none"] = Field(
-        "tensorboard", description="Where curves go."
+        "tensorboard",
+        description="Where curves go; log.jsonl has them in any case. WANDB_MODE=offline keeps "
+        "those of Weights & Biases in the run folder.",
     )
 
     @property
@@ -228,6 +241,33 @@ class EvalConfig(MetricOptions, AnswerOptions):
         json_schema_extra={"short": "-o"},
     )
     limit: int | None = Field(None, ge=1, description="Only so many rows, the first ones.")
+    pictures: View = Field(
+        "own",
+        description="What is shown: each question's own pictures, blank ones of their size, or "
+        "those of another question. A model that looks answers the last two worse.",
+    )
+
+
+class ProveConfig(BaseModel):
+    """Options of ``vqatrain prove``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: Path = Field(description="Run folder.", json_schema_extra={"argument": True})
+    shards: Path | None = Field(
+        None, description="Shards with rows that were not trained on; by default those of the run."
+    )
+    split: str | None = Field(None, description="Use only the rows of this split.")
+    where: str | None = Field(None, description="Use only the rows that fulfil this SQL condition.")
+    limit: int | None = Field(500, ge=1, description="Rows that are answered, thrice.")
+    batch_size: int = Field(16, ge=1, description="Questions that are answered at a time.")
+    control_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Train so many steps once more, with the answers of other rows, to see that "
+        "the loss stays higher; not done by default.",
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")
 
 
 class InferConfig(AnswerOptions):

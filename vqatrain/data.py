@@ -15,7 +15,7 @@ from vqadata.images.fetch import FetchError, Limits, fetch
 from vqadata.images.header import BadPicture, read_header
 from vqadata.loader.catalogue import COLUMNS, select
 from vqadata.shards.reader import Shards, open_shards
-from vqatrain.config import DataOptions
+from vqatrain.config import DataOptions, TrainConfig
 from vqatrain.order import CURRICULUM, Order, passes
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Questions:
         identity = record["question_id"]
         where = f"{self.shards.where}: question {identity}"
         pictures = []
-        for data in self.shards.pictures(record["picture_row"]):
+        for data in self.encoded(row):
             if data is None:
                 raise VqaDataError(where, "no picture", "a picture", "Run vqadata clean first.")
             try:
@@ -138,6 +138,10 @@ class Questions:
                 raise VqaDataError(where, error.found, error.expected, error.remedy) from None
         rejected = record["rejected"][0] if record["rejected"] else None
         return Example(identity, pictures, record["text"], record["answer"], rejected)
+
+    def encoded(self, row: int) -> list[bytes | None]:
+        """The pictures of a row as they are stored."""
+        return self.shards.pictures(int(self.table["picture_row"][row]))
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The chosen rows as dictionaries, without pictures."""
@@ -154,6 +158,40 @@ def keep(questions: Questions, mask: Sequence[bool]) -> None:
     import polars as pl
 
     questions.table = questions.table.filter(pl.Series(mask, dtype=pl.Boolean))
+
+
+def held_out(config: TrainConfig) -> Questions | None:
+    """The rows that are kept for watching, or ``None`` if none are asked for.
+
+    Raises:
+        OptionError: They would also be trained on.
+    """
+    if config.eval_shards is None and config.eval_split is None:
+        return None
+    shards = config.eval_shards or config.shards
+    same = shards.resolve() == config.shards.resolve()
+    if same and config.split in (None, config.eval_split):
+        raise OptionError(
+            "--eval-split", f"the rows of {config.eval_split or shards} are trained on",
+            "rows that are not", "Name a split for each: --split train --eval-split val.",
+        )  # fmt: skip
+    return Questions(DataOptions(shards=shards, split=config.eval_split))
+
+
+def origin(questions: Questions) -> dict[str, Any]:
+    """Where the rows come from: digest and account of the shards, licences of the chosen rows."""
+    manifest = questions.shards.manifest
+    licences = questions.table.get_column("licence").fill_null("not stated").value_counts(sort=True)
+    return {
+        "digest": questions.shards.digest,
+        "rows_in_shards": questions.total,
+        "rows_chosen": len(questions),
+        "account": {
+            "seen": manifest.seen, "kept": manifest.questions, "dropped": manifest.dropped,
+            "quarantined": manifest.quarantined, "adds_up": manifest.adds_up,
+        },
+        "licences": dict(licences.sort("licence").iter_rows()),
+    }  # fmt: skip
 
 
 def keep_pairs(questions: Questions) -> int:

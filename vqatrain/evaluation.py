@@ -21,6 +21,7 @@ from vqatrain.config import EvalConfig
 from vqatrain.data import Questions
 from vqatrain.metric import Metric, choose_metrics
 from vqatrain.scoring import Answered, Scores, summarise
+from vqatrain.views import Viewed
 
 log = logging.getLogger(__name__)
 
@@ -108,10 +109,10 @@ def _predictions(
     answerer: Answerer, config: EvalConfig, questions: Questions, rows: range
 ) -> Iterator[str]:
     """Answer some questions greedily, in batches, in their order."""
-    said = time.monotonic()
+    said, shown = time.monotonic(), Viewed(questions, config.pictures)
     for start in range(rows.start, rows.stop, config.batch_size):
         numbers = range(start, min(start + config.batch_size, rows.stop))
-        yield from answerer.answer([questions.example(number) for number in numbers])
+        yield from answerer.answer([shown.example(number) for number in numbers])
         if time.monotonic() - said > SAY_EVERY:
             said = time.monotonic()
             log.info("%d of %d questions answered", numbers.stop, rows.stop)

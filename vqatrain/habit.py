@@ -54,18 +54,23 @@ def observe(model: Any, batcher: Batcher, examples: Sequence[Example]) -> Habit:
         batcher: Makes its prompts.
         examples: What is asked; at least one.
     """
+    return count(answers(model, batcher, examples))
+
+
+def answers(model: Any, batcher: Batcher, examples: Sequence[Example]) -> list[str]:
+    """Greedy answers of a model that may be in the middle of its training."""
     import torch
 
     training = model.training
     model.eval()
-    answers: list[str] = []
+    said: list[str] = []
     for start in range(0, len(examples), ROWS):
         inputs = placed(batcher.prompts(examples[start : start + ROWS]), model)
-        with torch.inference_mode():
+        with torch.no_grad():
             ids = model.generate(**inputs, max_new_tokens=LONGEST, do_sample=False)
-        answers += batcher.decode(ids[:, inputs["input_ids"].shape[1] :])
+        said += batcher.decode(ids[:, inputs["input_ids"].shape[1] :])
     model.train(training)
-    return count(answers)
+    return said
 
 
 def count(answers: Sequence[str]) -> Habit:

@@ -21,7 +21,7 @@ PACK_WINDOW = 1024
 LENGTH_WINDOW = 64
 """Steps whose rows are sorted by length together."""
 
-WHOLE, CURRICULUM, PACKS, STEPS = range(4)
+WHOLE, CURRICULUM, PACKS, STEPS, CONTROLS = range(5)
 """Streams of random numbers, so that no two draws share one."""
 
 

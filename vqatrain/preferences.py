@@ -19,7 +19,7 @@ from vqatrain import habit, run_folder, training, tuning
 from vqatrain import model as models
 from vqatrain.batch import IGNORED, Batcher
 from vqatrain.config import DpoConfig
-from vqatrain.data import Example, Questions, keep_pairs, trainable
+from vqatrain.data import Example, Questions, held_out, keep_pairs, trainable
 from vqatrain.layout import lay_out
 from vqatrain.pace import pace
 from vqatrain.packing import Collator
@@ -42,9 +42,11 @@ def dpo(config: DpoConfig) -> Path:
     _require_trl()
     started = time.time()
     run_folder.refuse_existing(config)
+    training.refuse_missing(config)
     questions = Questions(config)
     without = keep_pairs(questions)
     trainable(questions)
+    watched = held_out(config)
 
     step = pace(config)
     arguments = training.arguments(config, step)
@@ -59,6 +61,7 @@ def dpo(config: DpoConfig) -> Path:
 
     folder = run_folder.begin(config, loaded, labels)
     trainer = _trainer(config, model, reference, batcher, arguments)
+    training.watch(trainer, config, batcher, watched)
     loss = training.train(trainer, config, folder, layout)
     after = habit.observe(model, batcher, asked)
     habit.warn(before, after)

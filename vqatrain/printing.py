@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vqatrain.card import MARKDOWN as CARD
+from vqatrain.card import Card
 from vqatrain.family import family_named, family_names
 from vqatrain.intervals import Interval
 from vqatrain.layout import SHOWN, Row
@@ -118,6 +120,12 @@ def merged(done: Merge, out: Path) -> str:
         found = f"{done.difference_to_quantised:.1e}"
         lines.append(f"largest difference to quantised base with adapter: {found}")
     return "\n".join(lines)
+
+
+def proved(found: Card) -> str:
+    """A line a gate, and where the card lies."""
+    lines = [f"{gate.state:8} {gate.name}: {gate.found}" for gate in found.gates]
+    return "\n".join([*lines, f"run card: {CARD} in {found.run}"])
 
 
 def families() -> str:

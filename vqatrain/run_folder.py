@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vqadata.errors import OptionError
-from vqatrain import contract, proof
+from vqatrain import card, contract, proof
 from vqatrain import model as models
 from vqatrain.config import TrainConfig
 from vqatrain.family import Loaded
@@ -52,7 +52,7 @@ def save(folder: Path, config: TrainConfig, trained: Loaded, agreed: contract.Co
 
 
 def finish(folder: Path, started: float, facts: dict[str, Any]) -> None:
-    """Write ``run.json``, which says that the run is whole.
+    """Write ``run.json``, which says that the run is whole, and the run card.
 
     Args:
         folder: The run folder.
@@ -68,6 +68,7 @@ def finish(folder: Path, started: float, facts: dict[str, Any]) -> None:
         "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
     _write_json(folder / models.RUN_FILE, record)
+    card.write(folder)
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -9,16 +9,18 @@ from vqatrain import model as models
 from vqatrain import run_folder, training, tuning
 from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
-from vqatrain.data import Questions, trainable
+from vqatrain.data import Questions, held_out, trainable
 from vqatrain.layout import lay_out
 from vqatrain.pace import pace
+from vqatrain.views import shuffle_answers
 
 
-def run(config: TrainConfig) -> Path:
+def run(config: TrainConfig, control: bool = False) -> Path:
     """Train a model on shards.
 
     Args:
         config: What to train, on what, and how.
+        control: Train on the answers of other rows; a loss that falls all the same is no learning.
 
     Returns:
         The run folder: ``config.json``, ``labels.json``, ``log.jsonl``, ``tensorboard/``,
@@ -35,8 +37,12 @@ def run(config: TrainConfig) -> Path:
 
     started = time.time()
     run_folder.refuse_existing(config)
+    training.refuse_missing(config)
     questions = Questions(config)
     trainable(questions)
+    if control:
+        shuffle_answers(questions, config.seed)
+    watched = held_out(config)
 
     step = pace(config)
     arguments = TrainingArguments(**training.arguments(config, step))
@@ -49,9 +55,10 @@ def run(config: TrainConfig) -> Path:
 
     folder = run_folder.begin(config, loaded, labels)
     trainer = SftTrainer(model, arguments, collator, layout.schedule)
+    training.watch(trainer, config, batcher, watched)
     loss = training.train(trainer, config, folder, layout)
 
     run_folder.save(folder, config, loaded._replace(model=model), agreed)
     facts = training.facts(config, questions, layout, trainer)
-    run_folder.finish(folder, started, facts | {"loss": loss})
+    run_folder.finish(folder, started, facts | {"loss": loss, "control": control})
     return folder

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vqadata.errors import MissingExtraError
 from vqatrain import composing, contract, proof, quantise, tuning
 from vqatrain import model as models
 from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
-from vqatrain.data import Questions, Schedule
+from vqatrain.data import Questions, Schedule, origin
 from vqatrain.family import Loaded, Part
 from vqatrain.layout import Layout
 from vqatrain.pace import Pace, is_main
@@ -24,6 +26,16 @@ log = logging.getLogger(__name__)
 
 PROVED_EXAMPLES = 16
 """Examples of the label proof."""
+
+
+def refuse_missing(config: TrainConfig) -> None:
+    """Refuse before hours of work what would fail for want of a library.
+
+    Raises:
+        MissingExtraError: Curves go to Weights & Biases, which is not installed.
+    """
+    if config.report_to == "wandb" and importlib.util.find_spec("wandb") is None:
+        raise MissingExtraError("--report-to wandb", "wandb", "wandb")
 
 
 def load(config: TrainConfig, corpus: Iterable[str]) -> tuple[Loaded, contract.Contract]:
@@ -99,6 +111,8 @@ def arguments(config: TrainConfig, pace: Pace) -> dict[str, Any]:
     import torch
 
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(config.out / "tensorboard")
+    os.environ["WANDB_DIR"] = str(config.out)
+    os.environ.setdefault("WANDB_PROJECT", "vqatrain")
     return {
         "output_dir": str(config.out / CHECKPOINTS),
         "per_device_train_batch_size": pace.batch_size,
@@ -120,27 +134,37 @@ def arguments(config: TrainConfig, pace: Pace) -> dict[str, Any]:
         "save_strategy": "steps" if config.save_steps else "no",
         "save_steps": config.save_steps or 1,
         "report_to": config.report_to,
+        "run_name": config.out.name,
+        "include_num_input_tokens_seen": "non_padding",
         "remove_unused_columns": False,
         "disable_tqdm": True,
     }
 
 
+def watch(trainer: Any, config: TrainConfig, batcher: Batcher, rows: Questions | None) -> None:
+    """Have the trainer say how it goes in our words, and answer the rows that are held out."""
+    from transformers import PrinterCallback
+
+    from vqatrain.held_out import HeldOut
+    from vqatrain.progress import Progress
+
+    trainer.pop_callback(PrinterCallback)
+    callbacks = trainer.callback_handler.callbacks
+    callbacks.insert(0, Progress(config.out / "log.jsonl"))
+    if rows is not None:
+        callbacks.insert(1, HeldOut(trainer, rows, batcher, config))
+
+
 def train(trainer: Any, config: TrainConfig, folder: Path, layout: Layout) -> float:
-    """Train, with our progress instead of that of the library, and a trace of the rows.
+    """Train, with a trace of the rows.
 
     Returns:
         The mean loss.
     """
-    from transformers import PrinterCallback
-
-    from vqatrain.progress import Progress
-
-    trainer.pop_callback(PrinterCallback)
     trainer.args.max_steps, trainer.train_dataset = layout.steps, layout.schedule
     trainer.follow(Trace(folder, layout))
     if is_main():
         trainer.trace.begin(config.resume)
-    trainer.add_callback(Progress(folder / "log.jsonl"))
     done = trainer.train(resume_from_checkpoint=str(config.resume) if config.resume else None)
     return float(done.training_loss)
 
@@ -152,9 +176,7 @@ def facts(
     return {
         "base_model": models.base_of(config.model),
         "data": {
-            "digest": questions.shards.digest,
-            "rows_in_shards": questions.total,
-            "rows_chosen": len(questions),
+            **origin(questions),
             "rows_too_long": [row.question_id for row in layout.too_long],
             "examples_seen": len(layout.schedule.order.rows),
         },

@@ -41,3 +41,17 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     convert(source, folder / "shards")
     return folder / "shards"
+
+
+@pytest.fixture(scope="session")
+def learnt(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has learnt the colours by heart; not to be changed."""
+    from vqatrain import TrainConfig, run
+
+    options = {
+        "model": "tiny:smolvlm", "tuning": "full", "batch_size": 8, "max_steps": 60,
+        "learning_rate": 3e-3, "warmup_steps": 1, "threads": 1, "logging_steps": 1,
+    }  # fmt: skip
+    return run(
+        TrainConfig(shards=shards, out=tmp_path_factory.mktemp("learnt") / "full", **options)
+    )

@@ -19,11 +19,9 @@ def config(shards: Path, out: Path, **options: Any) -> TrainConfig:
     return TrainConfig(**({"shards": shards, "out": out} | small | given | options))
 
 
-@pytest.fixture(scope="module")
-def trained(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has learnt the colours by heart."""
-    out = tmp_path_factory.mktemp("runs") / "full"
-    return run(config(shards, out, max_steps=60, learning_rate=3e-3, split=None))
+@pytest.fixture
+def trained(learnt: Path) -> Path:
+    return learnt
 
 
 @pytest.mark.slow
