@@ -34,10 +34,16 @@ row = {identity: number for number, identity in enumerate(annotations["question_
 """
 
 CONVERT = """
-from vqadata import convert
-from vqadata.sources.coco_vqa import CocoVqa
-source = CocoVqa(questions=paths[0], annotations=paths[1], missing_pictures="{missing}")
-convert(source, out + "/shards")
+import sys
+from vqadata.cli import main
+sys.argv = [
+    "vqadata", "convert", "coco-vqa", "--questions", paths[0], "--annotations", paths[1],
+    "--missing-pictures", "{missing}", "-o", out + "/shards",
+]
+try:
+    main()
+except SystemExit as done:
+    assert not done.code
 """
 
 CONTENDERS = {

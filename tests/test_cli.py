@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -183,8 +185,6 @@ def test_options_may_stand_in_a_file_and_flags_win(
 
 
 def test_a_reader_of_the_output_may_go_away(out: Path) -> None:
-    import subprocess
-    import sys
 
     command = f"{sys.executable} -m vqadata ledger {out} --all --json | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
@@ -211,3 +211,14 @@ def test_auto_refuses_captions_by_name(tmp_path: Path, run_cli: Run) -> None:
     assert done.returncode == 2
     assert "captions_val2014.json is COCO captions: texts about pictures" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_arrow_does_without_pandas_until_a_frame_is_wanted() -> None:
+    code = (
+        "import sys; from vqadata.command_line import spare_pandas; spare_pandas();"
+        "import numpy as np, pyarrow as pa;"
+        "code = 'pa.array(np.arange(3))'; exec(code, {'pa': pa, 'np': np, '__name__': 'vqadata'});"
+        "assert 'pandas' not in sys.modules;"
+        "assert pa.table({'a': [1]}).to_pandas()['a'].sum() == 1"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

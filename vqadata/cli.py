@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vqadata.command_line import CONFIG, OUT, PLACE, STRICT, run_program
+from vqadata.command_line import CONFIG, OUT, PLACE, STRICT, run_program, spare_pandas
 from vqadata.convert_commands import convert
 from vqadata.export_commands import export
 from vqadata.flags import ModelCommand, build
@@ -338,4 +338,5 @@ shard_tools.add_command(split)
 
 def main() -> None:
     """Entry point of the ``vqadata`` program."""
+    spare_pandas()
     run_program(program, "vqadata")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import click
@@ -58,6 +59,27 @@ def run_program(program: click.Group, name: str) -> None:
         sys.stderr.close()
         status = 0
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def spare_pandas() -> None:
+    """Keep pyarrow from importing pandas, for half a second, to ask whether a list is a series.
+
+    This is for a program that has no series, not for a library. Whoever else imports pandas gets
+    it, and pyarrow asks again when something is to become a frame.
+    """
+    sys.meta_path.insert(0, _NoPandasForArrow())
+
+
+class _NoPandasForArrow(MetaPathFinder):
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002
+        """Refuse pandas where no module but ours, or pyarrow itself, is at work."""
+        if fullname != "pandas":
+            return
+        frame = sys._getframe(1)
+        while frame.f_back and frame.f_globals.get("__name__", "").startswith("importlib."):
+            frame = frame.f_back
+        if frame.f_globals.get("__name__", "").partition(".")[0] in ("vqadata", "pyarrow"):
+            raise ModuleNotFoundError(fullname, name=fullname)
 
 
 def start_logging() -> None:

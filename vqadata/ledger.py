@@ -143,7 +143,7 @@ class Ledger:
             question_id: The question's id, if it is known.
             raw: The record as it stood in the file.
         """
-        place = origin.model_dump(exclude={"source"})
+        place = {name: getattr(origin, name) for name in _PLACE}
         entry = {"step": self.step, "action": action, "question_id": question_id, **place}
         self._add({**entry, **why._asdict(), "raw": _shortened(raw)})
 

@@ -31,6 +31,7 @@ from vqadata.ledger import Rejection
 from vqadata.reading.json_blocks import Block, JsonBlocks
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Answer
+from vqadata.stretches import woven
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,8 +107,11 @@ class ColumnReader:
 
         if not len(rows):
             return [], []
-        if len(rows) > FEW and (part := self._together(block, rows)):
-            return [part], []
+        if len(rows) <= FEW:
+            part, bad = self._exact(block, rows)
+            return [part], bad
+        if together := self._together(block, rows):
+            return [together], []
         shaped = np.array([self._is_shaped(block.records[row]) for row in rows.tolist()], bool)
         parts, bad = self._halved(block, rows[shaped])
         more, worse = self._exact(block, rows[~shaped])
@@ -219,8 +223,7 @@ def _merged(parts: list[Part]) -> Part:
     for name in IDS:
         if len({part.table.schema.field(name).type for part in parts}) > 1:
             schema = schema.set(schema.get_field_index(name), pa.field(name, pa.string()))
-    together = pa.Table.from_batches([part.table.cast(schema) for part in parts])
-    rows = np.concatenate([part.rows for part in parts])
-    order = np.argsort(rows)
-    (table,) = together.combine_chunks().to_batches()
-    return Part(rows[order], table.take(pa.array(order)))
+    rows = [part.rows for part in parts]
+    return Part(
+        np.sort(np.concatenate(rows)), woven([part.table.cast(schema) for part in parts], rows)
+    )

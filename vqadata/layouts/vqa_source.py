@@ -100,17 +100,21 @@ class VqaSource(Source):
             yield from join(files, self._mapping(files), work.ledger, work.scratch, earlier)
 
     def _mapping(self, files: Files) -> Mapping:
-        subset, template = self.subset or "", self.image_name
-        if template is None:
-            subset = subset or str(files.questions.read_header("data_subtype") or "")
-            template = scene_template(str(files.questions.read_header("data_type") or ""), subset)
         return Mapping(
             source=self.step_name(),
             drop_unanswered=self.unanswered == "drop",
             split=self.split,
             licence=self.licence,
-            image_paths=lambda ids: picture_names(ids, subset, template),
+            image_paths=lambda ids: self._picture_names(ids, files.questions.header),
         )
+
+    def _picture_names(self, ids: pa.Array, header: dict[str, Any]) -> pa.Array:
+        """The file names of pictures, by a header that may stand behind the list."""
+        subset, template = self.subset or "", self.image_name
+        if template is None:
+            subset = subset or str(header.get("data_subtype") or "")
+            template = scene_template(str(header.get("data_type") or ""), subset)
+        return picture_names(ids, subset, template)
 
     def _files(self, questions: Path, annotations: Path | None) -> Files:
         names = ledger_names(self.input_files())

@@ -67,13 +67,6 @@ class JsonBlocks:
         """A record with its number and its JSON path."""
         return RawRecord(number, self.place(number), raw)
 
-    def read_header(self, name: str) -> Any:
-        """A top-level value, which is looked for behind the list if it does not stand before it."""
-        if name not in self.header and self.key:
-            for _ in self:
-                pass
-        return self.header.get(name)
-
     def __iter__(self) -> Iterator[Block]:
         """Yield the blocks.
 

@@ -26,8 +26,8 @@ GUESSES = 16
 STRETCH_BYTES = 1 << 16
 """Bytes of a damaged buffer that are proved at once."""
 
-DAMAGED_BYTES = 2 * LOOK_AHEAD
-"""Bytes in which a damaged record is cut exactly, if it is not longer."""
+LEAST_LOOK_AHEAD, LOOK_AHEAD_RECORDS = 1 << 12, 16
+"""Where records are known to be short, fewer bytes are looked at behind damage."""
 
 _GAP = re.compile(rb'\s*,\s*(?P<opening>\{\s*"(?:[^"\\]|\\.)*"(?=\s*:)|\{(?=\s*\})|\[)')
 _OPENING = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"(?=\s*:)')
@@ -42,6 +42,8 @@ class Gap(NamedTuple):
     text: bytes
     opening: int
     """Offset in it at which the next record begins."""
+    record: int = LOOK_AHEAD
+    """Bytes of the record before it."""
 
     @property
     def is_sound(self) -> bool:
@@ -53,15 +55,20 @@ class Gap(NamedTuple):
         """How the next record begins, if that cannot stand inside a string."""
         return self.text[self.opening :] if self.is_sound else b""
 
+    @property
+    def look_ahead(self) -> int:
+        """Bytes behind damage in which records must follow each other."""
+        return min(LOOK_AHEAD, max(LEAST_LOOK_AHEAD, LOOK_AHEAD_RECORDS * self.record))
+
 
 class ListShape(Shape):
     """Records of any kind, many of which begin with the same key."""
 
     closer = b"]"
 
-    def __init__(self, opening: bytes, inside: bool) -> None:
+    def __init__(self, opening: bytes, inside: bool, look_ahead: int = LOOK_AHEAD) -> None:
         """Say how a record begins, as far as that is known, and whether the list is a member's."""
-        self._opening, self.inside = opening, inside
+        self._opening, self.inside, self.look_ahead = opening, inside, look_ahead
 
     def value(self, text: bytes, at: int) -> int | None:  # noqa: ARG002 - the record itself
         """The record itself is the value."""
@@ -194,12 +201,11 @@ class Cutter:
         while True:
             at = self._good_stretch(at, spans)
             cut = self._exact(at, last)
-            for item in cut.items:
-                spans.add(at + item.start, at + item.end, item.proved)
+            spans.add(cut.items, at)
             at += cut.used
             if cut.ended or not cut.items:
                 break
-        records = spans.of(self.rest, self.offset)
+        records = spans.of(self.rest[:at], self.offset)
         self._ended = cut.ended
         if last and not cut.ended:
             self.broken = Break(self.offset + at, cut.broken)
@@ -224,9 +230,9 @@ class Cutter:
 
     def _exact(self, at: int, last: bool) -> ExactCut:
         """The records from an offset to the first damaged one, if it can be told from good ones."""
-        shape = ListShape(self._opening, self._in_object)
-        near = self.rest[at : at + DAMAGED_BYTES]
-        if self._gap.is_sound and len(near) == DAMAGED_BYTES:
+        shape = ListShape(self._opening, self._in_object, self._gap.look_ahead)
+        near = self.rest[at : at + 2 * shape.look_ahead]
+        if self._gap.is_sound and len(near) == 2 * shape.look_ahead:
             cut = ExactCut(near, shape, last=False, brief=True)
             if cut.items:
                 return cut
@@ -256,4 +262,5 @@ def learn_gap(data: bytes) -> Gap:
     match = _GAP.match(data, found.end) if found.state == "whole" else None
     if match is None:
         return Gap(b"", 0)
-    return Gap(data[found.end - 1 : match.end()], match.start("opening") - found.end + 1)
+    opening = match.start("opening") - found.end + 1
+    return Gap(data[found.end - 1 : match.end()], opening, found.end - start)

@@ -19,7 +19,8 @@ import msgspec
 from vqadata.reading.json_scan import after_gap, value_end
 
 LOOK_AHEAD = 1 << 16
-"""Bytes behind damage in which records must follow each other, as far as the text goes."""
+"""Bytes behind damage in which records must follow each other, as far as the text goes, where it is
+not known how long they are."""
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _FAULT = re.compile(r"\(byte (\d+)\)")
@@ -55,6 +56,8 @@ class Shape(ABC):
     """What ends the list or the object: ``]`` or ``}``."""
     inside: bool
     """Whether it is the value of a member, so that others may follow."""
+    look_ahead: int = LOOK_AHEAD
+    """Bytes behind damage in which records must follow each other."""
 
     @abstractmethod
     def value(self, text: bytes, at: int) -> int | None:
@@ -100,7 +103,7 @@ class Sight:
             at: The offset.
             fault: Offset of damage that is known, and would not be another one.
         """
-        text, stop = self._text, min(len(self._text), at + LOOK_AHEAD)
+        text, stop = self._text, min(len(self._text), at + self._shape.look_ahead)
         if (first := self._shape.fault(text, at)) is not None:
             return first != fault
         records = 0
@@ -218,7 +221,7 @@ class ExactCut(Sight):
     def _damaged_end(self, at: int, fault: int) -> int | None:
         """Where the damaged record at ``at`` ends; ``None`` if the text ends before."""
         text = self._text
-        if not self._last and len(text) - at < LOOK_AHEAD:
+        if not self._last and len(text) - at < self._shape.look_ahead:
             return None
         start = self._next_beginning(at + 1, fault)
         odd = self._shape.odd_beginnings(text, at + 1, len(text) if start is None else start)

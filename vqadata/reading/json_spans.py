@@ -71,28 +71,34 @@ class Spans:
 
     def __init__(self) -> None:
         """Hold none yet."""
-        self.starts: list[int] = []
-        self.ends: list[int] = []
-        self.proved: list[bool] = []
+        self._parts: list[tuple[Numbers, Numbers, Numbers]] = []
 
-    def add(self, start: int, end: int, proved: bool = False) -> None:
-        """Take one record."""
-        self.starts.append(start)
-        self.ends.append(end)
-        self.proved.append(proved)
+    def add(self, items: Sequence[tuple[int, int, bool]], shift: int) -> None:
+        """Take some records: start, end, and whether each is proved.
+
+        Args:
+            items: The records, in the text behind ``shift``.
+            shift: Offset of that text in the buffer.
+        """
+        import numpy as np
+
+        if items:
+            starts, ends, proved = zip(*items, strict=True)
+            self._parts.append(
+                (np.array(starts) + shift, np.array(ends) + shift, np.array(proved, bool))
+            )
 
     def extend(self, records: Records, shift: int) -> None:
         """Take proved records whose text stands elsewhere in the buffer."""
-        self.starts += (records.starts + shift).tolist()
-        self.ends += (records.ends + shift).tolist()
-        self.proved += [True] * len(records)
+        self._parts.append((records.starts + shift, records.ends + shift, records.proved))
 
     def of(self, text: bytes, offset: int) -> Records:
         """The records, with the text in which they stand and its offset in the file."""
         import numpy as np
 
-        starts, ends = np.array(self.starts, np.int64), np.array(self.ends, np.int64)
-        return Records(text, starts, ends, np.array(self.proved, bool), offset)
+        none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, bool))
+        starts, ends, proved = map(np.concatenate, zip(none, *self._parts, strict=True))
+        return Records(text, starts, ends, proved, offset)
 
 
 def side_by_side(text: bytes, raws: list[msgspec.Raw], between: int, offset: int) -> Records:
