@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from vqadata.digests import bytes_digest
-from vqadata.errors import VqaDataError
 from vqadata.images.book import Names, PictureBook, Place
 from vqadata.images.fetch import FetchError, Limits
-from vqadata.images.header import BadPicture, Header, read_header
-from vqadata.images.resolve import Found, OutsideRootError, Resolver
+from vqadata.images.resolve import OutsideRootError, Resolver
 from vqadata.ledger import Action, Ledger, Rejection
+from vqadata.picture_batch import Way
 from vqadata.record import record_schema
-from vqadata.shards.schema import Picture, bare_rows, picture_rows
+from vqadata.shards.schema import bare_rows
 from vqadata.shards.writer import BATCH_BYTES, BATCH_PICTURES
 from vqadata.spill import Spill
 from vqadata.steps import Source, Workspace
@@ -28,7 +26,6 @@ TEXT_ONLY = "text-only"
 OUTSIDE_ROOT = "path-outside-root"
 NOT_FETCHED = "picture-not-downloaded"
 CONTESTED = "ambiguous-picture"
-UNREADABLE = "unreadable-picture"
 
 BUCKET_PICTURES = 8192
 """Pictures whose questions are gathered at a time."""
@@ -53,22 +50,27 @@ ABSENCES = (
 _OUTSIDE, _NOT_FETCHED, _MISSING, _TEXT_ONLY = (-1 - number for number in range(len(ABSENCES)))
 
 
-class PictureRows(NamedTuple):
-    """A record batch of a shard, and the split to which it belongs."""
+Batch = TypeVar("Batch")
+Looked = TypeVar("Looked")
+
+
+class PictureRows(NamedTuple, Generic[Batch]):
+    """A record batch of a shard, or the plan of one, and the split to which it belongs."""
 
     split: str
-    rows: pa.RecordBatch
+    rows: Batch
 
 
 def assemble(
-    batches: Iterable[pa.RecordBatch], source: Source, work: Workspace
-) -> Iterator[PictureRows]:
-    """Find the pictures of records, gather the records of each, and read the pictures.
+    batches: Iterable[pa.RecordBatch], source: Source, work: Workspace, way: Way[Looked, Batch]
+) -> Iterator[PictureRows[Batch]]:
+    """Find the pictures of records, gather the records of each, and read the pictures or plan it.
 
     Args:
         batches: Canonical records, in any order.
         source: Says where pictures are looked up, and what to do with missing ones.
         work: The ledger takes note of records that cannot stay.
+        way: Reads the pictures, or plans it.
 
     Yields:
         Picture rows in the order in which the pictures are first mentioned. What names no picture
@@ -79,20 +81,21 @@ def assemble(
     limits = Limits(hosts, source.fetch_mb << 20, source.fetch_seconds)
     book, ledger = PictureBook(resolver, work.embedded, limits), work.ledger
     finder = _Finder(book, source, ledger)
+    hall = _Hall(book, ledger, way)
     schema = record_schema()
     with Spill(_numbered_schema(schema), work.scratch) as spill:
         for batch in batches:
             if source.grouped and finder.finds_none_of(batch):
-                yield from finder.bare(batch)
+                if finder.keeps_bare(batch):
+                    yield from hall.bare(_numbered_anew(batch))
                 continue
             found, numbers = finder.numbered(batch)
             if source.grouped and not book.has_pictures:
-                yield from _Bucket(found, book, ledger).rows()
+                yield from hall.rows(found)
             else:
                 spill.add(found, numbers // BUCKET_PICTURES)
         for bucket in range(spill.buckets):
-            numbered = spill.read(bucket)
-            yield from _Bucket(numbered, book, ledger).rows()
+            yield from hall.rows(spill.read(bucket))
 
 
 class _Finder:
@@ -112,15 +115,11 @@ class _Finder:
         few = self._book.has_pictures or names.null_count or len(others)
         return not few and self._book.finds_none_of(names.unique().to_pylist())
 
-    def bare(self, batch: pa.RecordBatch) -> Iterator[PictureRows]:
-        """The rows of records of which no picture is there, without a step a picture."""
-        import pyarrow as pa
-
+    def keeps_bare(self, batch: pa.RecordBatch) -> bool:
+        """Whether records of which no picture is there stay; if not, they are noted."""
         if self._drop_missing:
             self._note(_MISSING, batch, batch.column("image_path"))
-            return
-        numbered = batch.append_column(NUMBER, pa.array(_distinct(batch)[1], pa.int64()))
-        yield from _Bucket(numbered, self._book, self._ledger, bare=True).rows()
+        return not self._drop_missing
 
     def numbered(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Numbers]:
         """The records that stay, with the numbers of their pictures as a column and beside it."""
@@ -195,39 +194,43 @@ class _Finder:
         return ", ".join(names) or "no picture"
 
 
-class _Bucket:
-    """The records of some thousand pictures; ``bare`` if none of these is there."""
+class _Hall(Generic[Looked, Batch]):
+    """Makes rows of the records of some thousand pictures at a time."""
 
-    def __init__(
-        self, numbered: pa.RecordBatch, book: PictureBook, ledger: Ledger, bare: bool = False
-    ) -> None:
+    def __init__(self, book: PictureBook, ledger: Ledger, way: Way[Looked, Batch]) -> None:
+        self._book, self._ledger, self._way = book, ledger, way
+
+    def rows(self, numbered: pa.RecordBatch) -> Iterator[PictureRows[Batch]]:
+        """The picture rows, cut into record batches; each split apart."""
+        return self._cut(numbered, self._read)
+
+    def bare(self, numbered: pa.RecordBatch) -> Iterator[PictureRows[Batch]]:
+        """The rows of records of which no picture is there."""
+        return self._cut(numbered, self._bare)
+
+    def _cut(
+        self,
+        numbered: pa.RecordBatch,
+        batches: Callable[[pa.RecordBatch, Numbers], Iterator[Batch]],
+    ) -> Iterator[PictureRows[Batch]]:
         import numpy as np
+        import pyarrow as pa
 
         numbers = numbered.column(NUMBER).to_numpy()
         if (np.diff(numbers) < 0).any():
             order = np.argsort(numbers, kind="stable")
             numbered, numbers = numbered.take(order), numbers[order]
-        self._records = numbered.drop_columns([NUMBER])
-        self._numbers = numbers
-        self._book, self._ledger = book, ledger
-        self._is_bare = bare
-
-    def rows(self) -> Iterator[PictureRows]:
-        """The picture rows, cut into record batches; each split apart."""
-        import numpy as np
-        import pyarrow as pa
-
-        splits = self._records.column("split")
+        everything = numbered.drop_columns([NUMBER])
+        splits = everything.column("split")
         for split in splits.unique().to_pylist():
             wanted = splits.is_null() if split is None else pa.compute.equal(splits, split)
             rows = np.flatnonzero(wanted.fill_null(False).to_numpy(zero_copy_only=False))
             whole = len(rows) == len(splits)
-            records = self._records if whole else self._records.take(pa.array(rows))
-            batches = self._bare if self._is_bare else self._read
-            for batch in batches(records, self._numbers[rows]):
+            records = everything if whole else everything.take(pa.array(rows))
+            for batch in batches(records, numbers[rows]):
                 yield PictureRows(split or "", batch)
 
-    def _bare(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[pa.RecordBatch]:
+    def _bare(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[Batch]:
         """Close a batch after so many pictures; there is nothing to read."""
         import numpy as np
         import pyarrow as pa
@@ -239,25 +242,24 @@ class _Bucket:
             part = records.slice(ends[0], ends[-1] - ends[0])
             self._ledger.keep(part.column("origin"))
             some = names.slice(first, len(ends) - 1)
-            yield bare_rows(some, pa.array(ends - ends[0], pa.int32()), part.to_struct_array())
+            offsets = pa.array(ends - ends[0], pa.int32())
+            yield self._way.bare(bare_rows(some, offsets, part.to_struct_array()), part)
 
-    def _read(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[pa.RecordBatch]:
-        """Read the pictures one after the other, and close a batch when it is full."""
+    def _read(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[Batch]:
+        """Look at the pictures one after the other, and close a batch when it is full."""
         records, places, counts = self._uncontested(records, *self._places(records, numbers))
-        pictures: list[list[Picture]] = []
+        pictures: list[list[Looked]] = []
         begin = end = size = 0
         for number, (place, count) in enumerate(zip(places, counts, strict=True), 1):
-            read = [_picture(n, f) for n, f in zip(place.names, place.files, strict=True)]
-            if any(picture.data is not None and picture.header is None for picture in read):
-                self._flag_unreadable(read, records.slice(end, count))
-            pictures.append(read)
+            looks = [self._way.look(n, f) for n, f in zip(place.names, place.files, strict=True)]
+            pictures.append([looked for looked, _ in looks])
             end += count
-            size += sum(len(picture.data or b"") for picture in read)
+            size += sum(length for _, length in looks)
             if number == len(places) or len(pictures) == BATCH_PICTURES or size >= BATCH_BYTES:
                 part = records.slice(begin, end - begin)
                 self._ledger.keep(part.column("origin"))
                 own = counts[number - len(pictures) : number]
-                yield picture_rows(pictures, own, part.to_struct_array())
+                yield self._way.close(pictures, own, part)
                 pictures, begin, size = [], end, 0
 
     def _places(self, records: pa.RecordBatch, numbers: Numbers) -> tuple[list[Place], list[int]]:
@@ -294,17 +296,6 @@ class _Bucket:
         records = records.filter(pa.array(stay))
         return records, [places[n] for n in left], [counts[n] for n in left]
 
-    def _flag_unreadable(self, pictures: list[Picture], records: pa.RecordBatch) -> None:
-        """Remark on pictures without a readable header; judging them is a cleaner's work."""
-        for picture in pictures:
-            if picture.data is None or picture.header is not None:
-                continue
-            try:
-                read_header(picture.data)
-            except BadPicture as bad:
-                why = Rejection(UNREADABLE, picture.path, f"{bad.code}: {bad.detail}", "a picture")
-                self._ledger.note_records("flagged", why, records)
-
 
 def _distinct(records: pa.RecordBatch) -> tuple[Numbers, Numbers]:
     """The first row of each distinct mention, in order; and for every row, which one it is."""
@@ -336,19 +327,11 @@ def _mentions(records: pa.RecordBatch) -> list[tuple[Names, str | None]]:
     ]
 
 
-def _picture(name: str, file: Found | None) -> Picture:
-    if file is None:
-        return Picture(name, None, None, None)
-    try:
-        data = file.read()
-    except OSError as error:
-        raise VqaDataError(str(file.file), f"cannot be read: {error.strerror}") from None
-    header: Header | None
-    try:
-        header = read_header(data)
-    except BadPicture:
-        header = None
-    return Picture(file.name, data, bytes_digest(data), header, file.rule)
+def _numbered_anew(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Records with the numbers that their pictures have in this batch alone."""
+    import pyarrow as pa
+
+    return batch.append_column(NUMBER, pa.array(_distinct(batch)[1], pa.int64()))
 
 
 def _numbered_schema(schema: pa.Schema) -> pa.Schema:

@@ -11,17 +11,17 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.answers import settle
-from vqadata.assembly import assemble
 from vqadata.digests import file_digest
+from vqadata.engine.hiring import EngineOptions
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.images.embedded import EmbeddedPictures
 from vqadata.ledger import Ledger
 from vqadata.markup import guard
 from vqadata.reading.inputs import ledger_names
+from vqadata.shard_writing import write_alone, write_with
 from vqadata.shards.folder import finish, new_folder
-from vqadata.shards.journal import Journal, run_digest
+from vqadata.shards.journal import run_digest
 from vqadata.shards.manifest import LEDGER, InputEntry, Manifest, StepEntry
-from vqadata.shards.writer import ShardWriter
 from vqadata.steps import Source, Workspace
 
 PACKAGES = ("vqadata", "pyarrow", "pillow")
@@ -41,13 +41,19 @@ class OutputOptions(BaseModel):
     overwrite: bool = Field(False, description="Replace a finished data set in the output folder.")
 
 
-def convert(source: Source, out: Path | str, options: OutputOptions | None = None) -> Manifest:
+def convert(
+    source: Source,
+    out: Path | str,
+    options: OutputOptions | None = None,
+    engine: EngineOptions | None = None,
+) -> Manifest:
     """Convert a data set to shards.
 
     Args:
         source: The data set, with its options.
         out: Output folder; must be new, empty or unfinished.
         options: How to write.
+        engine: Who reads the pictures and writes the shards; by default this process.
 
     Returns:
         The manifest of the finished folder.
@@ -64,16 +70,15 @@ def convert(source: Source, out: Path | str, options: OutputOptions | None = Non
     run = run_digest([step], inputs)
     with _modest_memory(), new_folder(Path(out), options.overwrite, run) as folder:
         ledger = Ledger(folder / LEDGER, "convert")
-        with (
-            EmbeddedPictures(folder) as embedded,
-            ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer,
-        ):
+        with EmbeddedPictures(folder) as embedded:
             work = Workspace(ledger, folder, embedded)
             batches = (guard(batch, source.markup, ledger) for batch in source.batches(work))
             settled = (settle(batch, source.answer_policy) for batch in batches)
-            for split, rows in assemble(settled, source, work):
-                writer.write(split, rows)
-            shards = writer.close()
+            size = options.shard_mb << 20
+            if engine is None or not (engine.workers or engine.engine == "ray"):
+                shards = write_alone(settled, source, work, size)
+            else:
+                shards = write_with(engine, settled, source, work, size)
         formed = [e.model_copy(update={"form": ledger.forms.get(e.file)}) for e in inputs]
         return finish(folder, [step], formed, shards, ledger)
 

@@ -31,6 +31,7 @@ class SourceGroup(click.Group):
         """The command of one source, its options made from the source's fields."""
         from vqadata import discover, sources
         from vqadata.conversion import OutputOptions
+        from vqadata.engine.hiring import EngineOptions
         from vqadata.steps import Source
 
         if cmd_name == "auto":
@@ -38,7 +39,7 @@ class SourceGroup(click.Group):
         source: type[Source] = discover.find(sources, Source, cmd_name)  # type: ignore[type-abstract]
         command = ModelCommand(
             cmd_name,
-            models=lambda: [("", source), ("", OutputOptions)],
+            models=lambda: [("", source), ("", EngineOptions), ("", OutputOptions)],
             callback=lambda **given: _convert(source, **given),
             help=described(source, source.example),
         )
@@ -49,11 +50,12 @@ class SourceGroup(click.Group):
 
 def _auto_command() -> click.Command:
     from vqadata.conversion import OutputOptions
+    from vqadata.engine.hiring import EngineOptions
     from vqadata.steps import Source
 
     command = ModelCommand(
         "auto",
-        models=lambda: [("", Source), ("", OutputOptions)],
+        models=lambda: [("", Source), ("", EngineOptions), ("", OutputOptions)],
         callback=_convert_auto,
         help="Tell the layout of a file or a folder, say why, and convert it.\n\n"
         "Refuses where several layouts fit or none does. Pictures are looked for in the whole "
@@ -98,8 +100,9 @@ def _convert(
     from vqadata import printing
     from vqadata.conversion import OutputOptions
     from vqadata.conversion import convert as convert_data
+    from vqadata.engine.hiring import EngineOptions
 
-    options = build(OutputOptions, given)
-    manifest = convert_data(build(source, given, config), out, options)
+    options, engine = build(OutputOptions, given), build(EngineOptions, given)
+    manifest = convert_data(build(source, given, config), out, options, engine)
     click.echo(printing.account(manifest, out))
     return printing.exit_status(manifest, strict)

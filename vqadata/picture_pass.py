@@ -19,6 +19,7 @@ from vqadata.errors import VqaDataError
 from vqadata.images.header import BadPicture
 from vqadata.picture_cache import PictureCache, Receipt
 from vqadata.shards.reader import Shards, open_shards
+from vqadata.shards.remote import is_url
 from vqadata.steps import Cleaner
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ class PicturePass(Stage[Task, Done]):
 
     def __init__(self, shards: Path | str, cleaners: Sequence[Cleaner], cache: Path | None) -> None:
         """Open nothing yet."""
-        self._given = shards, list(cleaners), cache
+        # Workers may work in another folder.
+        place = shards if is_url(shards) else Path(shards).absolute()
+        self._given = place, list(cleaners), cache.absolute() if cache else None
 
     def open(self) -> Callable[[Task], Done]:
         """Map the shards."""

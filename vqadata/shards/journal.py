@@ -41,6 +41,11 @@ def run_digest(steps: Sequence[StepEntry], inputs: Sequence[InputEntry] = ()) ->
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
+def note_finished(folder: Path, entry: ShardEntry) -> None:
+    """Write down a shard that is finished and on disk in ``folder`` under its name."""
+    write_durably(folder / JOURNAL / f"{entry.file}.json", entry.model_dump_json() + "\n")
+
+
 class Journal:
     """The finished shards of an unfinished folder.
 
@@ -75,7 +80,7 @@ class Journal:
     def add(self, entry: ShardEntry) -> None:
         """Write down a shard that is finished and on disk under its name."""
         self._kept[entry.file] = entry
-        write_durably(self._place(entry.file), entry.model_dump_json() + "\n")
+        note_finished(self._shards, entry)
 
     def forget(self, file: str) -> None:
         """Remove a shard from the journal."""

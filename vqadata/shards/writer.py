@@ -49,8 +49,8 @@ class ShardWriter:
         self._folder = folder
         self._shard_bytes = shard_bytes
         self._journal = journal
-        self._open: dict[str, _OpenShard | KeptShard] = {}
-        self._count: dict[str, int] = {}
+        self._open: dict[str, OpenShard | KeptShard] = {}
+        self._names = ShardNames()
         self._closed: list[ShardEntry] = []
 
     def write(self, split: str, batch: pa.RecordBatch) -> None:
@@ -66,7 +66,7 @@ class ShardWriter:
         shard = self._open.get(split) or self._start(split)
         if isinstance(shard, KeptShard) and not shard.meets(batch):
             shard = self._anew(shard)
-        if isinstance(shard, _OpenShard):
+        if isinstance(shard, OpenShard):
             shard.add(batch)
         self._open[split] = shard
         if shard.bytes >= self._shard_bytes:
@@ -92,21 +92,18 @@ class ShardWriter:
     ) -> None:
         """Let go of the files; what they hold is not a data set until a manifest names it."""
         for shard in self._open.values():
-            if isinstance(shard, _OpenShard):
+            if isinstance(shard, OpenShard):
                 shard.abandon()
 
-    def _start(self, split: str) -> _OpenShard | KeptShard:
-        stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in split)[:STEM] or "data"
-        number = self._count.get(stem, 0)
-        self._count[stem] = number + 1
-        path = self._folder / f"{stem}-{number:05d}.arrow"
+    def _start(self, split: str) -> OpenShard | KeptShard:
+        path = self._folder / self._names.next(split)
         kept = self._journal.kept(path.name, split) if self._journal else None
-        return kept or _OpenShard(path, split)
+        return kept or OpenShard(path, split)
 
-    def _anew(self, kept: KeptShard) -> _OpenShard:
+    def _anew(self, kept: KeptShard) -> OpenShard:
         """A new shard with the batches of a finished one that were met; the rest is different."""
         log.warning("%s: its rows have changed since; writing it again", kept.path.name)
-        shard = _OpenShard(kept.path, kept.entry.split)
+        shard = OpenShard(kept.path, kept.entry.split)
         for batch in kept.batches():
             shard.add(batch)
         return shard
@@ -124,10 +121,34 @@ class ShardWriter:
             self._journal.add(entry)
 
 
-class _OpenShard:
-    """One file while it is written; its name ends in ``.partial`` until it is whole."""
+class ShardNames:
+    """Names the shards of each split, in the order in which they are begun."""
+
+    def __init__(self) -> None:
+        """No name is given yet."""
+        self._count: dict[str, int] = {}
+
+    def next(self, split: str) -> str:
+        """The name of the next file of a split."""
+        stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in split)[:STEM] or "data"
+        number = self._count.get(stem, 0)
+        self._count[stem] = number + 1
+        return f"{stem}-{number:05d}.arrow"
+
+
+class OpenShard:
+    """One file while it is written; its name ends in ``.partial`` until it is whole.
+
+    Args:
+        path: The file.
+        split: Split of all its questions.
+
+    Attributes:
+        bytes: Picture bytes so far.
+    """
 
     def __init__(self, path: Path, split: str) -> None:
+        """Create the file."""
         import pyarrow as pa
 
         self.bytes = 0
@@ -139,6 +160,7 @@ class _OpenShard:
         self._head = ""
 
     def add(self, batch: pa.RecordBatch) -> None:
+        """Write one record batch."""
         import pyarrow.compute as pc
 
         # The head is written together with the first batch.
@@ -164,6 +186,7 @@ class _OpenShard:
         self.bytes += picture_bytes(batch)
 
     def finish(self) -> ShardEntry:
+        """Give the file its name; it is on disk."""
         self._writer.close()
         self._file.sync()
         self._file.close()
@@ -181,4 +204,5 @@ class _OpenShard:
         )
 
     def abandon(self) -> None:
+        """Let go of the file."""
         self._file.close()
