@@ -24,12 +24,12 @@ from typing import NamedTuple
 
 from benchmarks.loader_data import PICTURES
 from benchmarks.loader_peers import PEERS
-from benchmarks.loader_task import OURS
+from benchmarks.loader_task import LIMIT, OURS
 
 ROOT = Path(__file__).parents[1]
 QUIET = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-LIMIT = "read() of files"
 TORCH_MOST, DECODED = 12_000, 800
+QUESTIONS = "questions a CPU second"
 
 
 class Setting(NamedTuple):
@@ -120,10 +120,11 @@ def middle(figures: Sequence[dict[str, float]], key: str) -> float | None:
 
 def rates(figures: dict[str, list[dict[str, float]]], unit: str) -> Iterator[Sequence[str]]:
     """A line for each contender: its rate, that of ours as a multiple of it, its other figures."""
-    yield ["", f"{unit} a CPU second", "ours is so many times", "private MB"]
-    own = middle(figures[OURS], "per_cpu_second") or 0.0
+    key = "per_second" if "wall" in unit else "per_cpu_second"
+    yield ["", unit, "ours is so many times", "private MB"]
+    own = middle(figures[OURS], key) or 0.0
     for name, turn in figures.items():
-        rate, memory = middle(turn, "per_cpu_second"), middle(turn, "private_mb")
+        rate, memory = middle(turn, key), middle(turn, "private_mb")
         if rate:
             times = "" if name == OURS else f"{own / rate:.2f}"
             yield [name, f"{rate:,.0f}", times, f"{memory:,.0f}" if memory else ""]
@@ -139,15 +140,17 @@ def compare(setting: Setting) -> None:
     for task in ("sequential", "shuffled"):
         for grouped, kind in ((False, "one row a question"), (True, "rows or visits by picture")):
             figures = turns(setting, [LIMIT, *everyone], task, grouped)
-            table(f"{task}, {kind}", rates(figures, "questions"))
+            table(f"{task}, {kind}", rates(figures, QUESTIONS))
+    figures = turns(setting, [LIMIT, *everyone], "cold", True)
+    table("shuffled, by picture, cold", rates(figures, "questions a second by the wall clock"))
     for grouped, kind in ((False, "one row a question"), (True, "by picture")):
         figures = turns(setting, everyone, "torch", grouped, most=TORCH_MOST)
-        table(f"torch DataLoader, 2 workers, encoded, {kind}", rates(figures, "questions"))
+        table(f"torch DataLoader, 2 workers, encoded, {kind}", rates(figures, QUESTIONS))
     pure = "pure decode and resize"
     figures = turns(setting, [pure, *everyone], "decode", False, pictures=DECODED)
-    table("decode and resize to 448, a picture a question", rates(figures, "pictures"))
+    table("decode and resize to 448, a picture a question", rates(figures, "pictures a CPU second"))
     figures = turns(setting, everyone, "torch decode", True, most=5 * DECODED)
-    table("the same by torch DataLoader, 2 workers, by picture", rates(figures, "questions"))
+    table("the same by torch DataLoader, 2 workers, by picture", rates(figures, QUESTIONS))
     table("first sample", first_lines(turns(setting, everyone, "first", True)))
     for task in ("resume", "memory"):
         print(f"\n{task}: {json.dumps(run(setting, OURS, task, False))}", flush=True)

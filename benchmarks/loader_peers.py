@@ -225,6 +225,19 @@ def read_lance(folder: Path, shuffled: bool) -> Iterator[tuple[Any, Asked]]:
         yield from map(row_of, rows.take(order[start : start + 64]).to_pylist())
 
 
+def torch_lance(folder: Path, use: Any) -> Any:
+    """By processes that are spawned, as Lance asks for."""
+    from lance.torch.data import SafeLanceDataset, get_safe_loader
+
+    return get_safe_loader(
+        SafeLanceDataset(str(folder)),
+        batch_size=32,
+        num_workers=2,
+        shuffle=True,
+        collate_fn=partial(used, use),
+    )
+
+
 PEERS = {
     "webdataset": Peer(write_webdataset, read_webdataset, partial(torch_iterable, webdataset_pipe)),
     "mosaicml-streaming": Peer(write_mosaic, read_mosaic, partial(torch_iterable, mosaic)),
@@ -233,5 +246,5 @@ PEERS = {
     "datasets, iterable": Peer(
         write_datasets, read_datasets_iterable, partial(torch_iterable, datasets_iterable)
     ),
-    "lance": Peer(write_lance, read_lance),
+    "lance": Peer(write_lance, read_lance, torch_lance),
 }

@@ -73,17 +73,6 @@ def pictures_of(batch: pa.RecordBatch, home: Home | None) -> Callable[[int], Enc
     return picture
 
 
-class Address(NamedTuple):
-    """A picture that nobody looked at yet; what arrives in another process is the picture."""
-
-    home: Home
-    number: int
-
-    def __reduce__(self) -> Any:
-        """Travel as three values."""
-        return _found_again, (*self.home, self.number)
-
-
 def _from_bytes(data: bytes) -> Encoded:
     return np.frombuffer(data, np.uint8).view(Encoded)
 

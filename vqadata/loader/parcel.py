@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Parcel:
     """Rows that arrive in another process as a list of rows.
 
-    Encoded pictures travel as addresses (:mod:`vqadata.loader.encoded`). The pixels of all pictures
+    The pixels of all pictures
     lie in one tensor in shared memory, into which they are copied once; what arrives are arrays
     that look at it.
     """

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import bisect
-import copy
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from vqadata.errors import DamageError, OptionError
 from vqadata.loader.cells import Cell, cell_of, member, offsets_of
-from vqadata.loader.encoded import Address, Home, pictures_of
+from vqadata.loader.encoded import Home, pictures_of
 from vqadata.loader.load_options import LoadOptions
 from vqadata.loader.pixels import Decoder
 from vqadata.record import record_schema
@@ -66,7 +65,6 @@ class RowReader:
         self._batches = [(s, n) for s, one in enumerate(sources) for n in range(len(one.places))]
         self._views: dict[int, _View | None] = {}
         self._most = MOST_FETCHED if any(is_url(s.where) for s in sources) else MOST_VIEWS
-        self._sends = False
         self._announced: set[int] = set()
         self._lock = threading.Lock()
 
@@ -111,19 +109,14 @@ class RowReader:
             rows.append(row)
         return rows
 
-    def sending(self) -> RowReader:
-        """A reader for a process that only hands encoded pictures over.
+    @property
+    def is_cheap(self) -> bool:
+        """Whether rows cost no more to read than to get from another process.
 
-        Its pictures are addresses, so their bytes are looked at and checked once, where they
-        arrive; here the system is asked to have them ready.
+        So it is where nothing is decoded and the shards are mapped: to unpickle a row takes as long
+        as to take it out of the columns.
         """
-        plain = self._images and self._decode is None
-        local = not any(is_url(s.where) or s.options.on_damage == "skip" for s in self._sources)
-        if not (plain and local):
-            return self
-        reader = copy.copy(self)
-        reader.__dict__.update(_sends=True, _views={})
-        return reader
+        return self._decode is None and not any(is_url(s.where) for s in self._sources)
 
     def prefetch(self, numbers: Iterable[int]) -> None:
         """Begin to fetch what is needed for some rows that will be read soon."""
@@ -170,7 +163,7 @@ class RowReader:
         shards = self._sources[source]
         self._announced.discard(number)
         try:
-            batch = shards.batch(inside, TEXT if self._sends or not self._images else None)
+            batch = shards.batch(inside, None if self._images else TEXT)
         except DamageError as error:
             if shards.options.on_damage == "fail":
                 raise
@@ -188,12 +181,8 @@ class RowReader:
         self, batch: pa.RecordBatch, shards: Shards, number: int
     ) -> Callable[[int], list[Any]]:
         """The function that gives the pictures of a picture row of a batch."""
-        if self._sends:
-            shards.prefetch([number])
-            starts, home = offsets_of(batch.column("image_facts")), _home(shards, number)
-            return lambda row: [Address(home, n) for n in range(starts[row], starts[row + 1])]
         # What came over a network is in the hands of this process alone.
-        known = None if is_url(shards.where) else _home(shards, number)
+        known = None if is_url(shards.where) else Home(shards.folder, shards.digest, number)
         starts, picture = offsets_of(batch.column(IMAGES)), pictures_of(batch, known)
         return lambda row: [picture(n) for n in range(starts[row], starts[row + 1])]
 
@@ -203,10 +192,6 @@ def _parents(starts: memoryview) -> Sequence[int]:
 
     counts = np.diff(np.asarray(starts))
     return memoryview(np.repeat(np.arange(len(counts), dtype=np.int32), counts).data)
-
-
-def _home(shards: Shards, number: int) -> Home:
-    return Home(shards.folder, shards.digest, number)
 
 
 def _refuse_unknown(columns: Sequence[str]) -> None:

@@ -3,6 +3,9 @@
 The workers of a DataLoader keep nothing: each is told the numbers of rows, and reads them. The
 order and the count of what was handed out are in the main process alone. So the number of workers
 may change at any time, and nothing that was read ahead is counted.
+
+Rows that are cheap to read (:attr:`~vqadata.loader.row_reader.RowReader.is_cheap`) are not sent
+from process to process: workers have the system fetch what they lie in, and hand over the numbers.
 """
 
 from __future__ import annotations
@@ -111,8 +114,10 @@ class TorchBatches:
 
         self.loader = loader
         self._ends: deque[int] = deque()
+        self._by_number = workers > 0 and collate is None and loader.reader.is_cheap
+        rows = _Announcer(loader.reader) if self._by_number else _SafeRows(loader.reader)
         self._dataloader: DataLoader[Any] = DataLoader(
-            _SafeRows(loader.reader.sending() if workers and not collate else loader.reader),
+            rows,
             batch_sampler=_Noted(loader, self._ends),
             collate_fn=partial(_put_together, collate, loader.options.images == "rgb"),
             num_workers=workers,
@@ -140,7 +145,8 @@ class TorchBatches:
     def _batches(self) -> Iterator[tuple[Any, int]]:
         self._ends.clear()
         for batch in self._dataloader:
-            yield batch, self._ends.popleft()
+            rows = self.loader.reader.rows(batch) if self._by_number else batch
+            yield rows, self._ends.popleft()
 
 
 class _Noted(RowBatches):
@@ -166,6 +172,14 @@ class _SafeRows(TorchRows):
             if get_worker_info() is None:
                 raise
             return _Failure(error)
+
+
+class _Announcer(TorchRows):
+    """In place of rows their numbers, while what they lie in is fetched from the disk."""
+
+    def __getitems__(self, numbers: list[int]) -> Any:
+        self._reader.prefetch(numbers)
+        return numbers
 
 
 class _Failure:
