@@ -185,6 +185,31 @@ def test_nothing_sticks_out_on_a_narrow_screen(window: Window, part: str, cleane
         assert options(page, part).first.is_visible()
 
 
+@pytest.mark.parametrize("window", [(390, 844), (1360, 900)], indirect=True)
+def test_nothing_keeps_out_who_cannot_see_or_point(window: Window, cleaned: Path) -> None:
+    """Contrast, labels, headings and order of keys, by the rules of axe-core."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for part in ("overview", "rows", "findings", "effects", "making"):
+        page = window.page
+        page.goto(f"file://{cleaned / 'report.html'}#{part}")
+        page.wait_for_selector(f"#{part}:not([hidden])")
+        if part in ("rows", "findings"):
+            window.ready(part)
+            options(page, part).first.click()
+        if part == "effects":
+            page.get_by_role("button", name="Light or dark").click()
+        told = axe.run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in told] == []
+
+
+def test_the_focus_stays_on_a_filter_that_was_ticked(window: Window, cleaned: Path) -> None:
+    page = window.open(cleaned / "report.html", "findings")
+    page.locator("#explore-findings label", has_text="watermark").locator("input").focus()
+    page.keyboard.press("Space")
+    focused = page.evaluate("[document.activeElement.value, document.activeElement.checked]")
+    assert focused == ["watermark", True]
+
+
 def test_light_and_dark(window: Window, cleaned: Path) -> None:
     page = window.open(cleaned / "report.html")
     paper = "getComputedStyle(document.body).backgroundColor"

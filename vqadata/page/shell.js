@@ -93,6 +93,15 @@ function place() {
   return { part, query: new URLSearchParams(query ?? "") };
 }
 
+/** What scrolls sideways can be reached by keys. */
+function wideBoxes() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+}
+addEventListener("resize", wideBoxes);
+
 /** Show the part that the address names; call `arrived` with its name and query. */
 function followAddress(arrived) {
   const parts = [...document.querySelectorAll(".part")];
@@ -106,6 +115,7 @@ function followAddress(arrived) {
       if (chosen) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     if (part !== "main") scrollTo(0, 0);
+    wideBoxes();
     arrived(name, query);
   };
   addEventListener("hashchange", go);

@@ -66,6 +66,7 @@ class Explorer {
     this.rows = rows;
     this.nothing.hidden = rows.length > 0;
     this.box.hidden = !rows.length;
+    const held = this.side.contains(document.activeElement) ? document.activeElement : null;
     this.side.replaceChildren(...this.facets.map((name) => this.facet(name, counts[name])).filter(Boolean));
     this.filters.hidden = !this.side.children.length;
     const all = this.table.length;
@@ -73,6 +74,7 @@ class Explorer {
       ? `${counted(all)} ${this.name}` : `${counted(rows.length)} of ${counted(all)} ${this.name}`;
     this.list.show(rows);
     this.close();
+    if (held) [...this.side.querySelectorAll("input")].find((i) => i.name === held.name && i.value === held.value)?.focus();
   }
 
   passes(row, name) {
@@ -93,7 +95,7 @@ class Explorer {
     if (values.length < 2 && !chosen.size) return null;
     const boxes = values.slice(0, 60).map((value) => make("label", {},
       make("input", {
-        type: "checkbox", checked: chosen.has(value), value,
+        type: "checkbox", checked: chosen.has(value), name, value,
         onchange: (event) => {
           if (event.target.checked) chosen.add(value); else chosen.delete(value);
           this.refresh();
