@@ -33,6 +33,7 @@ from vqadata.overlay.paper import is_paper
 from vqadata.overlay.tally import OverlayTally
 from vqadata.overlay.template import see
 from vqadata.text_engine import EngineOptions, TextEngine
+from vqadata.watermarks.ground import lies_over
 from vqadata.watermarks.lexicon import Lexicon
 from vqadata.watermarks.marks import Reading, Strings
 from vqadata.watermarks.mending import colourful
@@ -126,8 +127,10 @@ def judge(engine: TextEngine, cases: list[Planted]) -> tuple[list[bool], float]:
     for number, case in enumerate(cases):
         height, width = case.rgb.shape[:2]
         lines = spots(engine.read(case.rgb), width, height)
-        paper = is_paper(cv2.cvtColor(case.rgb, cv2.COLOR_RGB2GRAY))
-        readings.append(Reading(str(number), "g", lines, colourful(case.rgb), engine.sure, paper))
+        grey = cv2.cvtColor(case.rgb, cv2.COLOR_RGB2GRAY)
+        over = lies_over(grey, [s for s in lines if s.line.confidence >= engine.sure])
+        facts = colourful(case.rgb), engine.sure, is_paper(grey), over
+        readings.append(Reading(str(number), "g", lines, *facts))
     cost = (cpu() - start) / len(cases)
     strings = Strings(readings, Lexicon())
     return [bool(strings.marks(reading)) for reading in readings], cost

@@ -21,6 +21,11 @@ LANGUAGES = ("en", "zh")
 """Languages that are read: English and simplified Chinese."""
 
 
+SMALL, LARGER = 640, 2.0
+"""Longest side, in pixels, below which a picture is enlarged before it is read, and how much at
+most: the letters of marks in small pictures are smaller than engines were trained for."""
+
+
 class TextLine(NamedTuple):
     """A piece of text in a picture."""
 
@@ -117,13 +122,20 @@ class TextEngine(ABC):
 
 
 def fit(rgb: Rgb, side: int) -> tuple[Rgb, float]:
-    """Reduce a picture to a longest side; the factor leads back to its own pixels."""
+    """Bring a picture to a size that can be read; the factor leads back to its own pixels.
+
+    Args:
+        rgb: ``[height, width, 3]``.
+        side: Longest side to which a picture is reduced. Small ones are enlarged (:data:`SMALL`).
+    """
     import cv2
     import numpy as np
 
     height, width = rgb.shape[:2]
-    factor = max(height, width) / side
-    if factor <= 1:
+    longest = max(height, width)
+    factor = max(longest / side, min(longest / min(SMALL, side), 1.0), 1 / LARGER)
+    if factor == 1:
         return np.ascontiguousarray(rgb), 1.0
     size = max(round(width / factor), 1), max(round(height / factor), 1)
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), factor
+    how = cv2.INTER_AREA if factor > 1 else cv2.INTER_CUBIC
+    return cv2.resize(rgb, size, interpolation=how), factor

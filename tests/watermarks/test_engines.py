@@ -206,11 +206,21 @@ def test_an_unknown_language_is_named() -> None:
     assert "no language data xyz" in kind.missing(EngineOptions(languages=("xyz",)))
 
 
-@pytest.mark.parametrize(("shape", "factor"), [((100, 50), 1.0), ((1000, 300), 1000 / 640)])
-def test_pictures_are_reduced_and_never_enlarged(shape: tuple[int, int], factor: float) -> None:
-    fitted, scale = fit(np.zeros((*shape, 3), np.uint8), 640)
-    assert scale == factor
-    assert max(fitted.shape) == min(max(shape), 640)
+@pytest.mark.parametrize(
+    ("shape", "side", "longest"),
+    [
+        ((100, 50), 640, 200),
+        ((1000, 300), 640, 640),
+        ((400, 500), 960, 640),
+        ((700, 600), 960, 700),
+    ],
+)
+def test_large_pictures_are_reduced_and_small_ones_enlarged(
+    shape: tuple[int, int], side: int, longest: int
+) -> None:
+    fitted, scale = fit(np.zeros((*shape, 3), np.uint8), side)
+    assert max(fitted.shape) == longest
+    assert scale == max(shape) / longest
 
 
 def test_angles_and_heights_are_those_of_the_text() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from vqadata.errors import OptionError
 from vqadata.text_engine import TextLine
 from vqadata.watermarks.content import Asked, is_clinical, is_page
+from vqadata.watermarks.ground import lies_over
 from vqadata.watermarks.key import key, plain
 from vqadata.watermarks.lexicon import Lexicon, Scene
 from vqadata.watermarks.marks import Reading, Strings
@@ -93,9 +94,78 @@ def test_scanner_words_count_only_on_films() -> None:
         assert Lexicon().find(spot(text, y=12), PHOTO) is None
 
 
-def test_a_stamp_counts_only_turned() -> None:
-    assert Lexicon().find(spot("SAMPLE", y=240, high=60, turn=30), PHOTO)
-    assert Lexicon().find(spot("SAMPLE", y=240, high=60), PHOTO) is None
+def test_a_stamp_counts_turned_or_as_the_only_word_in_the_middle() -> None:
+    lexicon = Lexicon()
+    assert lexicon.find(spot("SAMPLE", y=240, high=60, turn=30), Scene(5, 40.0))
+    assert lexicon.find(spot("SAMPLE", y=240, high=60), PHOTO)
+    assert lexicon.find(spot("SAMPLE", y=240, high=60), Scene(3, 40.0)) is None
+    assert lexicon.find(spot("SAMPLE", y=60, high=60), PHOTO) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Photo: Reuters / K. Ito", "Image credit: NASA", "图/新华社", "lens ID 7746781"]
+)
+def test_credits_are_told_by_how_they_begin(text: str) -> None:
+    assert Lexicon().find(spot(text), PHOTO)
+    assert Lexicon().find(spot(text, y=240), PHOTO) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("Se: 3 Im: 12", True), ("TR 500", True), ("DOE JOHN F 047Y", True), ("Thk 5.0 mm", True),
+     ("T12", False), ("L4/L5", False), ("Fig 3", False)],
+)  # fmt: skip
+def test_fields_of_a_scanner_are_told_with_their_value(text: str, told: bool) -> None:
+    assert (Lexicon().find(spot(text, y=12), FILM) is not None) is told
+
+
+def test_a_claim_needs_its_sign_or_its_place() -> None:
+    lexicon = Lexicon()
+    office = spot("Copyright Office", y=150, high=30, turn=4)
+    assert lexicon.find(office, PHOTO) is None
+    assert lexicon.find(spot("Copyright Tom Becker"), PHOTO)
+    assert lexicon.find(spot("© pixhaven", y=240, high=60), PHOTO)
+    assert lexicon.find(spot("© pixhaven", y=240, high=60), Scene(8, 40.0)) is None
+
+
+def test_marks_set_in_the_middle_by_eye_recur_there() -> None:
+    pictures = [
+        reading(str(n), spot("northlight", 320 + 8 * dx, 240 + 6 * dy, high=50))
+        for n, (dx, dy) in enumerate([(-3, 2), (0, 0), (3, -2), (2, 3)])
+    ]
+    assert all(found(*pictures).values())
+    elsewhere = [reading(str(n), spot("STOP HERE", 90 + 120 * n, 100 + 70 * n)) for n in range(4)]
+    assert not any(found(*elsewhere).values())
+
+
+def test_misread_copies_across_a_picture_are_a_tile() -> None:
+    texts = ["gettyn", "gettyut", "nages"]
+    copies = [spot(t, 100 + 150 * n, 240, turn=-40) for n, t in enumerate(texts)]
+    assert [one.line.text for one in repeated(copies)] == ["gettyn", "gettyut"]
+    assert repeated([spot(text, 300, 100 + 90 * n) for n, text in enumerate(texts)]) == []
+
+
+@pytest.mark.parametrize(("turn", "texts", "told"), [(30, 1, 1), (30, 4, 0), (5, 1, 0)])
+def test_one_text_askew_across_the_middle_was_laid_over(turn: float, texts: int, told: int) -> None:
+    words = ["northlight", "Alpha", "Beta", "Gamma"][:texts]
+    spots = [spot(word, 320, 240 + 60 * n, high=40, turn=turn) for n, word in enumerate(words)]
+    assert len(found(reading("a", *spots)._replace(laid_over=True))["a"]) == told
+    assert found(reading("a", *spots))["a"] == []
+
+
+def test_only_a_busy_ground_shows_that_a_text_was_laid_over() -> None:
+    import cv2
+    import numpy as np
+
+    noise = np.random.default_rng(1).integers(0, 255, (24, 32)).astype(np.uint8)
+    busy = cv2.resize(noise, (640, 480), interpolation=cv2.INTER_LINEAR) // 2
+    even = np.full((480, 640), 60, np.uint8)
+    across = spot("northlight", 320, 240, high=40, turn=30)
+    for ground, told in ((busy, True), (even, False)):
+        matrix = cv2.getRotationMatrix2D((320, 240), -30, 1)
+        ink = cv2.putText(np.zeros((480, 640), np.uint8), "northlight", (205, 252), 0, 1.4, 255, 4)
+        ink = cv2.warpAffine(ink, matrix, (640, 480))
+        assert lies_over(np.where(ink > 128, 240, ground).astype(np.uint8), [across]) is told
 
 
 def test_a_users_words_count_anywhere(tmp_path: Path) -> None:

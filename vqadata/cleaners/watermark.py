@@ -3,7 +3,8 @@
 A cascade, each stage with a reason. Reasons: ``recurrent-overlay`` (edges at one place agree over
 many pictures, found without reading), ``recurrent-text`` (one string at one place of several
 pictures), ``repeated-text`` (copies of one string in one picture), ``known-mark`` (agencies, claims
-of ownership, credits, addresses, the user's own list) and ``scanner-text``. Text that a question or
+of ownership, credits, addresses, the user's own list), ``scanner-text`` and ``laid-over`` (alone
+and askew across the middle, on a busy ground). Text that a question or
 an answer is about, pages of text, side markers (R, L) and window values are content and stay.
 
 What is done with a mark is the user's choice: ``flag`` (by default), ``mask`` or ``drop``. Where a
@@ -31,10 +32,12 @@ from vqadata.overlay.tally import OverlayTally
 from vqadata.steps import Cleaner, Verdict
 from vqadata.survey import Survey
 from vqadata.text_engine import EngineOptions, TextEngine
+from vqadata.watermarks.ground import lies_over
 from vqadata.watermarks.inquest import Inquest, read_pictures
 from vqadata.watermarks.lexicon import Lexicon
 from vqadata.watermarks.mending import colourful
 from vqadata.watermarks.sentence import Policy, Sentence
+from vqadata.watermarks.spot import spots
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,6 +108,7 @@ class Watermark(Cleaner):
         corners = pa.list_(pa.float32())
         line = [("text", pa.string()), ("confidence", pa.float32()), ("corners", corners)]
         sizes = {"read_width": pa.int32(), "read_height": pa.int32(), "paper": pa.bool_()}
+        sizes["laid_over"] = pa.bool_()
         return {"texts": pa.list_(pa.struct(line)), "colourful": pa.float32(), **sizes}
 
     def examine(self, view: View) -> dict[str, Any]:
@@ -112,8 +116,10 @@ class Watermark(Cleaner):
         engine = self._engine()
         lines = [] if engine is None else engine.read(view.rgb)
         height, width = view.rgb.shape[:2]
+        readable = [line for line in lines if engine and line.confidence >= engine.sure]
         return {
             "texts": [line._asdict() for line in lines],
+            "laid_over": lies_over(view.grey, spots(readable, width, height)),
             "colourful": colourful(view.rgb),
             "read_width": width,
             "read_height": height,

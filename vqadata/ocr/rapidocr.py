@@ -3,7 +3,8 @@
 Its wheel holds the weights (Apache-2.0), so it reads offline at once. Source:
 https://github.com/RapidAI/RapidOCR. Two of its defaults are changed, both measured: pictures are
 normalised as the models were trained (mean and deviation of ImageNet), which reads more marks and
-sees less text where there is none; and small pictures are not enlarged.
+sees less text where there is none; and the size of a picture is not changed, which is done before
+(:func:`vqadata.text_engine.fit`).
 """
 
 from __future__ import annotations

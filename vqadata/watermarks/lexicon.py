@@ -4,9 +4,10 @@ A word alone proves little: a hospital has its name on its building, a shop its 
 each kind of term says where it counts:
 
 - ``agency``, and what a user lists: anywhere;
-- ``owner``: small letters;
+- ``owner``: small letters, turned or level near the edge; the sign ©: small letters, or the only
+  ones;
 - ``credit`` and addresses: small level letters near the edge of a picture with little other text;
-- ``stamp``: turned text;
+- ``stamp``: turned text, or the only word of a picture, in the middle;
 - ``scanner``: near the edge of a picture without colours.
 """
 
@@ -32,17 +33,23 @@ FUZZY_LENGTH, FUZZY = 8, 86.0
 LONG, FUZZY_LONG = 12, 82.0
 """In terms of this many letters two may be misread."""
 
-ALONE_LENGTH, ALONE = 6, 83.0
+WHOLE_LENGTH, WHOLE_ALIKE = 6, 83.0
 """Terms of this many letters are found misread if they are the whole text."""
 
 WHOLE = 0.6
 """Smallest share of a text that a short term must make up."""
+
+MOST = 0.8
+"""Share of a text from which on a term is all that it says."""
 
 SMALL, TINY = 0.1, 0.07
 """Letters up to these shares of the short side are small, and those of a footnote."""
 
 FEW_LINES = 6
 """Readable texts up to which a picture has little text."""
+
+ALONE = 2
+"""Readable texts up to which a text is the only one: noise reads as text too."""
 
 GREY = 6.0
 """Colourfulness up to which a picture has no colours."""
@@ -55,7 +62,24 @@ ADDRESS = re.compile(
 )
 """An address of the web; the domains are those that are most used, and those of photographers."""
 
-COPYRIGHT = re.compile(r"©|\(c\)\s*[a-z12]|ⓒ|\bcopyright\b|℗", re.I)
+CLAIM = re.compile(r"©|\(c\)\s*[a-z12]|ⓒ|\bcopyright\W+(?:by|(?:19|20)\d\d)\b|℗", re.I)
+"""A sign of copyright, or the word as only a claim has it."""
+
+CREDIT = re.compile(
+    r"^\W*(?:photo|foto|image|picture|pic|credits?|video)(?:\s*(?:credits?|by|courtesy|source))?"
+    r"\s*[:\uff1a/|©]\s*\w{2}|^[图文摄]\s?[/\uff0f|\uff1a:]\s*\w|"
+    r"(?:#|\bid\b|image|stock)\s*[:#]?\s*\d{5,}",
+    re.I,
+)
+"""Credits: Photo: Jane Doe, Image credit: X, 图/新华社, and numbers of pictures: ID 7746781."""
+
+BURNT = re.compile(
+    r"\b(?:mrn|dob|acc|se|ser|im|img|ex|thk|fov|t[re]|kvp?|mas?)\b\s*[:#.=]?\s*\d|"
+    r"\b\d{1,3}(?:\.\d)?\s*(?:kvp?|mas?)\b|\b[mf]?\s?0?\d\d\s?y(?:rs?)?\b",
+    re.I,
+)
+"""Fields of a scanner with their value: Se: 3, TR 500, MRN 77231, 85 kVp, F 047Y."""
+
 DATED = re.compile(r"^[\W_cCeG0O@]{0,3}\s*(?:19|20)\d\d\s*[^\W\d_]\w+\s*[^\W\d_]\w+")
 """A year and a name: a claim of ownership whose sign was not read."""
 
@@ -109,29 +133,43 @@ class Lexicon:
             if pattern.search(text):
                 return Term("listed", name)
         for term, wanted in self._terms:
-            if _says(words, wanted, tokens, term.kind) and _counts(term.kind, spot, scene):
-                return term
-        if COPYRIGHT.search(text) and _counts("owner", spot, scene):
+            if _says(words, wanted, tokens, term.kind):
+                whole = len(wanted) >= MOST * len(words)
+                if _counts(term.kind, spot, scene, whole):
+                    return term
+        if CLAIM.search(text) and _counts("sign", spot, scene):
             return Term("owner", "©")
-        if DATED.search(text) and _counts("credit", spot, scene):
-            return Term("owner", "year and name")
+        if (DATED.search(text) or CREDIT.search(text)) and _counts("credit", spot, scene):
+            return Term("credit", "a name after a year or after what it made")
+        if BURNT.search(text) and _counts("scanner", spot, scene):
+            return Term("scanner", "a field and its value")
         address = ADDRESS.search(text) or HANDLE.search(text)
         if address and _counts("address", spot, scene):
             return Term("address", address.group())
         return None
 
 
-def _counts(kind: str, spot: Spot, scene: Scene) -> bool:
-    """Whether a term of a kind makes a mark of the text where it stands."""
+def _counts(kind: str, spot: Spot, scene: Scene, whole: bool = False) -> bool:
+    """Whether a term of a kind makes a mark of the text where it stands.
+
+    Args:
+        kind: Kind of the term.
+        spot: The text.
+        scene: The picture around it.
+        whole: Whether the text says nothing else.
+    """
     if kind in ("agency", "listed"):
         return True
+    alone = scene.lines <= ALONE
+    if kind == "sign":
+        return spot.size <= SMALL or alone
     if kind == "owner":
-        return spot.size <= SMALL
+        return spot.size <= SMALL and (spot.turned or (spot.level and spot.near_edge))
     if kind in ("credit", "address"):
         footnote = spot.near_edge and spot.level and spot.size <= TINY
         return scene.lines <= FEW_LINES and (footnote or (spot.turned and kind == "address"))
     if kind == "stamp":
-        return spot.turned
+        return spot.turned or (alone and whole and spot.central)
     return scene.colourful <= GREY and spot.near_edge and spot.size <= SMALL
 
 
@@ -151,7 +189,7 @@ def _says(words: str, wanted: str, tokens: set[str], kind: str) -> bool:
         short = len(wanted) < (3 if has_han(wanted) else 7)
         own = wanted in tokens or (kind != "agency" and has_han(wanted))
         return not short or own or len(wanted) >= WHOLE * len(words)
-    if len(wanted) >= ALONE_LENGTH and ratio(wanted, words) >= ALONE:
+    if len(wanted) >= WHOLE_LENGTH and ratio(wanted, words) >= WHOLE_ALIKE:
         return True
     if len(wanted) < FUZZY_LENGTH or len(words) < len(wanted) - 2:
         return False

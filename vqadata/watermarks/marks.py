@@ -11,17 +11,19 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from vqadata.watermarks.content import is_clinical, is_page
+from vqadata.watermarks.ground import lies_askew
 from vqadata.watermarks.key import has_han, plain
-from vqadata.watermarks.lexicon import Lexicon, Scene
+from vqadata.watermarks.lexicon import ALONE, Lexicon, Scene
 from vqadata.watermarks.recurrence import Place, Recurring, recurring
 from vqadata.watermarks.repetition import repeated
 from vqadata.watermarks.spot import Spot
 
-RECURRENT, REPEATED, KNOWN, SCANNER = (
+RECURRENT, REPEATED, KNOWN, SCANNER, LAID_OVER = (
     "recurrent-text",
     "repeated-text",
     "known-mark",
     "scanner-text",
+    "laid-over",
 )
 """Codes of the reasons."""
 
@@ -65,6 +67,8 @@ class Reading(NamedTuple):
     """Confidence from which on the engine can be believed."""
     paper: bool = False
     """Whether it is mostly one bright level, as charts and forms are."""
+    laid_over: bool = False
+    """Whether a text lies askew across its middle, on a busy ground."""
 
     @property
     def readable(self) -> list[Spot]:
@@ -142,6 +146,8 @@ class Strings:
         if term is not None:
             code = SCANNER if term.kind == "scanner" else KNOWN
             return Mark(spot, code, f"{term.kind} {term.text}")
+        if reading.laid_over and spot.key and lies_askew(spot) and _scene(reading).lines <= ALONE:
+            return Mark(spot, LAID_OVER, "alone and askew across the middle, on a busy ground")
         return self._resembling(spot, reading)
 
     def _resembling(self, spot: Spot, reading: Reading) -> Mark | None:

@@ -10,6 +10,7 @@ from vqadata.images.header import BadPicture
 from vqadata.overlay.paper import is_paper
 from vqadata.progress import Progress
 from vqadata.text_engine import TextLine
+from vqadata.watermarks.ground import lies_over
 from vqadata.watermarks.marks import Reading
 from vqadata.watermarks.mending import colourful
 from vqadata.watermarks.spot import spots
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from vqadata.survey import Survey
     from vqadata.text_engine import TextEngine
 
-COLUMNS = ["digest", "group", "read_width", "read_height", "texts", "colourful", "paper"]
+COLUMNS = [
+    *("digest", "group", "read_width", "read_height"),
+    *("texts", "colourful", "paper", "laid_over"),
+]
 
 
 def from_columns(pictures: pa.Table, sure: float) -> Iterator[Reading]:
@@ -41,7 +45,8 @@ def _reading(row: dict[str, Any], sure: float) -> Reading:
         TextLine(line["text"], line["confidence"], tuple(line["corners"])) for line in row["texts"]
     ]
     found = spots(lines, row["read_width"], row["read_height"])
-    return Reading(row["digest"], row["group"], found, row["colourful"], sure, row["paper"])
+    facts = row["colourful"], sure, row["paper"], row["laid_over"]
+    return Reading(row["digest"], row["group"], found, *facts)
 
 
 def sampled(survey: Survey, engine: TextEngine, count: int) -> Iterator[Reading]:
@@ -65,11 +70,6 @@ def sampled(survey: Survey, engine: TextEngine, count: int) -> Iterator[Reading]
             except BadPicture:
                 continue
             found = spots(engine.read(view.rgb), width, height)
-            yield Reading(
-                view.digest,
-                of[view.digest],
-                found,
-                colourful(view.rgb),
-                engine.sure,
-                is_paper(view.grey),
-            )
+            over = lies_over(view.grey, [s for s in found if s.line.confidence >= engine.sure])
+            facts = colourful(view.rgb), engine.sure, is_paper(view.grey), over
+            yield Reading(view.digest, of[view.digest], found, *facts)

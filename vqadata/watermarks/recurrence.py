@@ -29,6 +29,9 @@ TOGETHER = 0.7
 PIXELS, SHARE = 16.0, 0.02
 """Distance within which places lie together, in pixels from a corner or in shares of a side."""
 
+BY_HAND = 0.06
+"""The same for what stands in the middle, in shares of a side: it is put there by eye."""
+
 EVEN = 0.25
 """Largest difference in the size of letters within one mark, over their median."""
 
@@ -76,7 +79,7 @@ def recurring(places: list[Place]) -> list[Recurring]:
     return sorted(found, key=lambda one: (-one.pictures, one.key))
 
 
-def clusters(counts: dict[str, int]) -> list[tuple[str, list[str]]]:
+def clusters(counts: dict[str, int], similar: float = SIMILAR) -> list[tuple[str, list[str]]]:
     """Readings of the same string: the commonest one, and all that resemble it."""
     from rapidfuzz import fuzz, process
 
@@ -87,7 +90,7 @@ def clusters(counts: dict[str, int]) -> list[tuple[str, list[str]]]:
         if not left or counts[left[0]] < fewest:
             break
         seed = left[0]
-        near = process.extract(seed, left, scorer=fuzz.ratio, score_cutoff=SIMILAR, limit=None)
+        near = process.extract(seed, left, scorer=fuzz.ratio, score_cutoff=similar, limit=None)
         keys = {key for key, _, _ in near}
         found.append((seed, sorted(keys)))
         left = [key for key in left if key not in keys]
@@ -110,7 +113,10 @@ def _together(there: list[Place]) -> float:
     down.append(_close(y / high, SHARE))
     relative = letters / np.minimum(wide, high)
     steady = even | (np.abs(relative / max(float(np.median(relative)), 1e-6) - 1) <= EVEN)
-    return max(float((one & other & steady).mean()) for one in across for other in down)
+    middle = _close(x / wide, BY_HAND) & _close(y / high, BY_HAND)
+    middle &= np.array([place.spot.central for place in there])
+    ways = [*(one & other for one in across for other in down), middle]
+    return max(float((way & steady).mean()) for way in ways)
 
 
 def _close(values: Floats, distance: float) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from statistics import median
 
 from vqadata.watermarks.key import has_han
-from vqadata.watermarks.recurrence import clusters
+from vqadata.watermarks.recurrence import SIMILAR, clusters
 from vqadata.watermarks.spot import Spot
 
 TURNED_COPIES, LEVEL_COPIES = 2, 5
@@ -17,6 +17,9 @@ TURNED_COPIES, LEVEL_COPIES = 2, 5
 
 ONE_ANGLE = 6.0
 """Largest difference between the angle of a copy and the middle one, in degrees."""
+
+TURNED_ALIKE = 65.0
+"""Similarity of turned copies, 0 to 100: what lies across a picture is misread more."""
 
 ONE_SIZE = 1.25
 """Largest ratio of the height of a copy and the middle one."""
@@ -32,9 +35,15 @@ def repeated(spots: list[Spot]) -> list[Spot]:
         if len(spot.key) >= (2 if has_han(spot.key) else 3):
             by_key.setdefault(spot.key, []).append(spot)
     found: list[Spot] = []
-    for _, keys in clusters({key: len(copies) for key, copies in by_key.items()}):
-        copies = [spot for key in keys for spot in by_key[key]]
-        found += _tile(copies)
+    for turned, similar in ((True, TURNED_ALIKE), (False, SIMILAR)):
+        counts = {
+            key: count
+            for key, copies in by_key.items()
+            if (count := sum(spot.turned is turned for spot in copies))
+        }
+        for _, keys in clusters(counts, similar):
+            copies = [spot for key in keys for spot in by_key[key] if spot.turned is turned]
+            found += _tile(copies)
     return found
 
 

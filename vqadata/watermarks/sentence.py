@@ -9,7 +9,15 @@ from typing import Any, Literal, NamedTuple
 from vqadata.overlay.finding import Overlay
 from vqadata.watermarks.content import is_clinical
 from vqadata.watermarks.key import key
-from vqadata.watermarks.marks import KNOWN, RECURRENT, REPEATED, SCANNER, Mark, Reading
+from vqadata.watermarks.marks import (
+    KNOWN,
+    LAID_OVER,
+    RECURRENT,
+    REPEATED,
+    SCANNER,
+    Mark,
+    Reading,
+)
 from vqadata.watermarks.mending import Plan
 
 Policy = Literal["flag", "mask", "drop"]
@@ -17,7 +25,7 @@ Policy = Literal["flag", "mask", "drop"]
 OVERLAY = "recurrent-overlay"
 """Code of the reason that edges agree at one place."""
 
-FIRST = (REPEATED, RECURRENT, KNOWN, SCANNER)
+FIRST = (REPEATED, RECURRENT, KNOWN, SCANNER, LAID_OVER)
 """Order in which the code of a picture is chosen, where no overlay is."""
 
 

@@ -10,6 +10,9 @@ from vqadata.watermarks.key import key
 BAND = 0.18
 """Share of the height or width on each side that is near the edge."""
 
+MIDDLE = 0.15
+"""Share of the height and width on each side of the middle that is central."""
+
 LEVEL = 3.0
 """Degrees up to which text is level. Stamps are exactly so, scenes seldom."""
 
@@ -38,6 +41,12 @@ class Spot(NamedTuple):
         x, y = self.centre
         low, high = BAND, 1 - BAND
         return not (low < y / self.height < high and low < x / self.width < high)
+
+    @property
+    def central(self) -> bool:
+        """Whether its middle is in the middle of the picture."""
+        x, y = self.centre
+        return abs(x / self.width - 0.5) <= MIDDLE and abs(y / self.height - 0.5) <= MIDDLE
 
     @property
     def size(self) -> float:
