@@ -17,11 +17,15 @@ from typing import NamedTuple
 from vqadata import OutputOptions, convert, open_shards, verify
 from vqadata.digests import bytes_digest
 from vqadata.errors import ShardError
+from vqadata.shards.manifest import FORMAT_VERSION, MANIFEST, read_manifest, write_manifest
 from vqadata.shards.read_options import ReadOptions
 from vqadata.sources.coco_vqa import CocoVqa
 
 PAGE = 4096
-KINDS = ("bit", "page", "truncation", "swap", "deletion", "foreign")
+KINDS = (
+    "bit", "page", "truncation", "swap", "deletion", "foreign",
+    "batches", "border", "tail", "version", "older", "extra",
+)  # fmt: skip
 SKIP = ReadOptions(on_damage="skip")
 
 
@@ -80,11 +84,59 @@ def damage(folder: Path, kind: str, chance: random.Random) -> str:
             start = chance.randrange(len(data))
             data[start : start + 100] = chance.randbytes(len(data[start : start + 100]))
             path.write_bytes(data)
+        case "version" | "older":
+            return damage_manifest(folder, kind, chance)
+        case "extra":
+            name = f"val2014-{chance.randrange(50, 99):05d}.arrow"
+            (folder / name).write_bytes(data)
+        case _:
+            return damage_shard(folder, kind, chance)
     return name
 
 
+def damage_shard(folder: Path, kind: str, chance: random.Random) -> str:
+    """Damage that respects the borders of record batches, so that each part is whole in itself."""
+    shard = chance.choice(read_manifest(folder)[0].shards)
+    path = folder / shard.file
+    data = path.read_bytes()
+    match kind:
+        case "batches":  # two batches inside a file change places
+            a, b = sorted(chance.sample(range(len(shard.batches)), 2))
+            one, other = shard.batches[a], shard.batches[b]
+            parts = data[: one.offset], data[other.offset : other.end]
+            parts += data[one.end : other.offset], data[one.offset : one.end], data[other.end :]
+            path.write_bytes(b"".join(parts))
+        case "border":  # cut off behind a batch
+            path.write_bytes(data[: chance.choice(shard.batches).end])
+        case "tail":  # another shard from some batch on
+            other = chance.choice([p for p in folder.glob("*.arrow") if p != path])
+            cut = shard.batches[1].offset
+            path.write_bytes(data[:cut] + other.read_bytes()[cut:])
+    return shard.file
+
+
+def damage_manifest(folder: Path, kind: str, chance: random.Random) -> str:
+    """A manifest that is whole and signed, but not of this folder, or of another version."""
+    manifest, _ = read_manifest(folder)
+    if kind == "version":
+        other = chance.choice([v for v in range(9) if v != FORMAT_VERSION])
+        changed = manifest.model_copy(update={"format_version": other})
+    else:
+        shard = chance.randrange(len(manifest.shards))
+        shards = list(manifest.shards)
+        batches = list(shards[shard].batches)
+        number = chance.randrange(len(batches))
+        digest = bytes_digest(chance.randbytes(9))
+        field = chance.choice(["text_xxh3", "pictures_xxh3"])
+        batches[number] = batches[number].model_copy(update={field: digest})
+        shards[shard] = shards[shard].model_copy(update={"batches": batches})
+        changed = manifest.model_copy(update={"shards": shards})
+    write_manifest(folder, changed)
+    return MANIFEST
+
+
 def same(a: Path, b: Path) -> bool:
-    return a.read_bytes() == b.read_bytes()
+    return a.exists() and b.exists() and a.read_bytes() == b.read_bytes()
 
 
 def digests(folder: Path, options: ReadOptions) -> Iterator[str]:
@@ -96,7 +148,7 @@ def digests(folder: Path, options: ReadOptions) -> Iterator[str]:
 def try_out(good: Path, work: Path, kind: str, chance: random.Random, known: set[str]) -> Outcome:
     """Damage a copy, and read it in every way."""
     name = ""
-    while not name or (work.joinpath(name).exists() and same(good / name, work / name)):
+    while not name or same(good / name, work / name):
         # Zeros may be written over zeros; that is no damage.
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(good, work)
