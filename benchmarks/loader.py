@@ -41,6 +41,8 @@ class Setting(NamedTuple):
     copied: int
     """Pictures of the data sets that store one for each question."""
     turns: int
+    peers: Sequence[str]
+    """The other libraries."""
 
     def pictures_of(self, name: str, grouped: bool) -> int:
         """Pictures in a library's data set."""
@@ -82,7 +84,7 @@ def prepare(setting: Setting) -> dict[tuple[str, bool], dict[str, float]]:
         words = ["-m", "benchmarks.loader_data", raw, "--pictures", setting.pictures]
         subprocess.run([sys.executable, *map(str, words)], check=True)
     found = {}
-    for name in (OURS, *PEERS):
+    for name in (OURS, *setting.peers):
         for grouped in (True,) if name == OURS else (True, False):
             note = setting.stored(name, grouped).with_suffix(".json")
             if not note.exists():
@@ -136,7 +138,7 @@ def compare(setting: Setting) -> None:
     raw = sum(path.stat().st_size for path in (setting.folder / "raw/images").iterdir()) / 1e6
     print(f"{setting.pictures:,} pictures, {raw:.0f} MB, {5 * setting.pictures:,} questions")
     table("Write and size", write_lines(setting, written, raw))
-    everyone = [OURS, *PEERS]
+    everyone = [OURS, *setting.peers]
     for task in ("sequential", "shuffled"):
         for grouped, kind in ((False, "one row a question"), (True, "rows or visits by picture")):
             figures = turns(setting, [LIMIT, *everyone], task, grouped)
@@ -183,12 +185,15 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--copied", type=int, default=PICTURES // 4)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--only", action="append", choices=PEERS, help="this library; repeatable")
     parser.add_argument("--folder", type=Path, help="is kept; needs 10 GB")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = chosen.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        compare(Setting(folder, chosen.peers, chosen.pictures, chosen.copied, chosen.turns))
+        peers = chosen.only or list(PEERS)
+        sizes = chosen.pictures, chosen.copied, chosen.turns
+        compare(Setting(folder, chosen.peers, *sizes, peers))
 
 
 if __name__ == "__main__":

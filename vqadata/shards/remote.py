@@ -295,9 +295,28 @@ def _file_system(url: str) -> tuple[Any, str]:
     try:
         return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
     except ImportError as error:
+        if url.startswith("s3://"):
+            from pyarrow.fs import FileSystem
+
+            files, root = FileSystem.from_uri(url)
+            return _ArrowFiles(files), root
         raise VqaDataError(url, str(error), "", "Install the package that it names.") from None
     except ValueError as error:
         raise VqaDataError(url, str(error), "a URL that fsspec knows", "Check the URL.") from None
+
+
+class _ArrowFiles:
+    """S3 by the client in pyarrow, where s3fs is not installed; both read the usual variables."""
+
+    def __init__(self, files: Any) -> None:
+        self._files = files
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
+        """Some bytes of a file, or all; as in fsspec."""
+        with self._files.open_input_file(path) as file:
+            if start is None or end is None:
+                return bytes(file.read())
+            return bytes(file.read_at(end - start, start))
 
 
 def _hopeless(error: Exception) -> Exception:
