@@ -17,6 +17,13 @@ from vqadata.suggest import Suggestion, suggest_for
 CHATS = ("messages", "conversations", "texts")
 """Columns of conversations."""
 
+PROMPT = "prompt"
+"""Column of messages that another column goes on with, as TRL has it."""
+
+GOING_ON = ("completion", "chosen")
+
+REJECTED = "rejected"
+
 USUAL = ("image", "images")
 """Names of the column that is taken where several hold pictures."""
 
@@ -32,6 +39,22 @@ class Plan(NamedTuple):
     """Columns of pictures, in order."""
     chat: str | None = None
     """The column of the conversation, if questions are turns of one."""
+    going_on: tuple[str, ...] = ()
+    """Columns with the answer to it, and with a worse one."""
+
+    @property
+    def used(self) -> set[str | None]:
+        """The columns that are no field of the map, and yet have their place in the record."""
+        return {*self.pictures, self.chat, *self.going_on}
+
+    def messages(self, members: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The messages of a row, and the worse answer to the last one, as they stand there."""
+        said: Any = members[self.chat or ""]
+        better: Any = next((members[name] for name in self.going_on if name != REJECTED), None)
+        worse = members[REJECTED] if REJECTED in self.going_on else None
+        if isinstance(said, list) and isinstance(better, list):
+            said = [*said, *better]
+        return said, worse
 
 
 def tell_columns(table: ColumnarTable, sample: list[dict[str, Any]], given: FieldMap) -> Plan:
@@ -48,6 +71,10 @@ def tell_columns(table: ColumnarTable, sample: list[dict[str, Any]], given: Fiel
     chat = next((name for name in CHATS if name in table.schema.names), None)
     if chat and "question" not in given:
         return Plan(given, _pictures(table, given, None), chat)
+    if _holds_messages(table, PROMPT) and "question" not in given:
+        going_on = [name for name in GOING_ON if _holds_messages(table, name)][:1]
+        going_on += [REJECTED] * _holds_messages(table, REJECTED)
+        return Plan(given, _pictures(table, given, None), PROMPT, tuple(going_on))
     told = suggest_for(sample, table.path.name)
     fields = parse_map(_ids(table) | told.to_map(), table.path.name) | given
     pictures = _pictures(table, given, told)
@@ -92,6 +119,10 @@ def _pictures(table: ColumnarTable, given: FieldMap, told: Suggestion | None) ->
     if not typed and told and "image" in told.sure:
         return (str(told.sure["image"].value),)
     raise _unclear(table, "the pictures", "image", told)
+
+
+def _holds_messages(table: ColumnarTable, name: str) -> bool:
+    return name in table.schema.names and "role: " in str(table.schema.field(name).type)
 
 
 def _ids(table: ColumnarTable) -> dict[str, str]:

@@ -21,6 +21,9 @@ from vqadata.reading.json_scan import after_gap, is_json, members_of, value_end
 HEAD_BYTES = 1 << 20
 """Bytes of a file that are looked at."""
 
+LIST_BYTES = 64
+"""Bytes that an empty list has at most."""
+
 RECORDS = 20
 """Records of a file that are looked at."""
 
@@ -90,6 +93,12 @@ def look_at(path: Path) -> Look:
     return Look(path, [_look_inside(file) for file in _files_below(path)])
 
 
+def is_keyed(path: Path) -> bool:
+    """Whether a file is plainly an object of several records, by their ids."""
+    file = _look_inside(path)
+    return file.form == "keyed" and len(file.records) > 1
+
+
 def _look_inside(path: Path) -> FileLook:
     """Look at a file of a folder: one that cannot be read says so, and hides no other."""
     try:
@@ -116,7 +125,8 @@ def look_at_file(path: Path) -> FileLook:
     if {suffix.lower() for suffix in path.suffixes} & {*_TABLES}:
         return FileLook(path, "table", "", {}, list(_rows(path)))
     if start == b"[":
-        return FileLook(path, "json", "", {}, _records(head, head.index(b"[")))
+        fault = "an empty list" if head[:LIST_BYTES].split() in ([b"[]"], [b"[", b"]"]) else ""
+        return FileLook(path, "json", "", {}, _records(head, head.index(b"[")), fault)
     if start != b"{":
         cells = _cells(head)
         return FileLook(path, "cells" if cells else "other", "", {}, cells)

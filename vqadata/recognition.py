@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from vqadata import sources
 from vqadata.discover import find, names
 from vqadata.errors import VqaDataError
-from vqadata.look import FileLook, Look, look_at
+from vqadata.look import COLUMNAR, FileLook, Look, look_at
 from vqadata.steps import Recognition, Source
 
 KNOWN_OTHERS: tuple[tuple[str, frozenset[str]], ...] = (
@@ -25,6 +25,7 @@ KNOWN_OTHERS: tuple[tuple[str, frozenset[str]], ...] = (
     ("key information labels, no questions", frozenset({"file_name", "annotations"})),
     ("GQA or Visual Genome scene graphs, no questions", frozenset({"objects", "width", "height"})),
     ("GQA choices for the metric, no questions", frozenset({"valid", "plausible"})),
+    ("requests for OpenAI's batch API, which have no answers", frozenset({"custom_id", "body"})),
     ("predictions of a model, no data set", frozenset({"question_id", "prompt", "model_id"})),
 )
 """Files that look like it but hold no questions about pictures, by fields of their records."""
@@ -59,6 +60,11 @@ def recognise(path: Path) -> Recognised:
     look = look_at(path)
     said = {kind: kind.recognise(look) for kind in source_kinds()}
     fitting = {kind: each for kind, each in said.items() if each.files}
+    if not fitting:
+        unknown = Look(path, [file for file in look.files if not other_kind(file)])
+        any_layout = {kind: kind.recognise_any(unknown) for kind in said}
+        fitting = {kind: each for kind, each in any_layout.items() if each.files}
+        said |= {kind: each for kind, each in any_layout.items() if each.missing}
     if not fitting:
         raise _nothing_fits(look, said)
     if len(fitting) > 1:
@@ -117,14 +123,15 @@ def _nothing_fits(look: Look, said: dict[type[Source], Recognition]) -> VqaDataE
     found = "; ".join(others[:3]) or f"no known layout in {_described(look)}"
     if near:
         found += f"; nearest: {', '.join(near)}"
-    remedy = "Pickles are refused: export them to JSON or Parquet." if _has_pickle(look) else (
-        "A file of your own is read through a field map: vqadata map suggest FILE."
-    )  # fmt: skip
+    remedy = "A file of your own is read through a field map: vqadata map suggest FILE."
+    if any(file.form == "pickle" for file in look.files):
+        remedy = "Pickles are refused: export them to JSON or Parquet."
+    elif look.files and all(file.form in COLUMNAR for file in look.files):
+        remedy = (
+            "If it has them, name the columns: vqadata convert huggingface FILE --field "
+            "image=COLUMN --field question=COLUMN --field answer=COLUMN"
+        )
     return VqaDataError(str(look.path), found, "questions about pictures", remedy)
-
-
-def _has_pickle(look: Look) -> bool:
-    return any(file.form == "pickle" for file in look.files)
 
 
 def _described(look: Look) -> str:

@@ -135,6 +135,11 @@ class Source(Step):
         """Say which files of a look are in this layout. By default none: it has to be named."""
         return Recognition()
 
+    @classmethod
+    def recognise_any(cls, look: Look) -> Recognition:  # noqa: ARG003 - for those that can tell
+        """Say which files can be read although they are in no layout that is known."""
+        return Recognition()
+
     @abstractmethod
     def input_files(self) -> list[Path]:
         """The files that :meth:`batches` will read, for the manifest's digests."""

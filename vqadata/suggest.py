@@ -27,6 +27,8 @@ from vqadata.layouts.field_map import ANSWER_NAMES, NAMES
 from vqadata.layouts.field_profile import FieldProfile, profile_fields
 from vqadata.layouts.table import read_table
 from vqadata.layouts.typed import BadRecord
+from vqadata.look import Look, is_keyed
+from vqadata.steps import Recognition
 
 SAMPLE = 500
 """Records that are looked at."""
@@ -132,7 +134,8 @@ def suggest_for(rows: list[dict[str, Any]], file: str) -> Suggestion:
     profiles = [profile for profile in profile_fields(rows) if profile.values]
     columns = choice_columns(profiles)
     ranked = {name: _ranked(name, profiles, rows, columns) for name in NAMES}
-    taken = _one_name_each({name: _best(found) for name, found in ranked.items()})
+    best = {name: _best(found, _eclipses(name, profiles)) for name, found in ranked.items()}
+    taken = _one_name_each(best)
     sure = {name: _finding(name, best, len(rows)) for name, best in taken.items() if best}
     if columns and "choices" not in sure:
         evidence = f"fields side by side, for example {columns[0].example}"
@@ -153,8 +156,61 @@ def suggest_for(rows: list[dict[str, Any]], file: str) -> Suggestion:
     )
 
 
+def told_by_fields(look: Look) -> Recognition:
+    """The files of one map, if names and values tell what is the picture and what the question.
+
+    Files without an answer are read too (test splits), but not where it is unclear which it is.
+    """
+    told: dict[Path, dict[str, str | list[str]]] = {}
+    missing = ""
+    for file in look.files:
+        if file.records and file.form in ("json", "keyed", "lines", "table"):
+            suggestion = suggest_for(file.records, file.path.name)
+            unclear = _unclear(suggestion)
+            if unclear:
+                missing = unclear if "question" in suggestion.sure else missing
+            else:
+                told[file.path] = suggestion.to_map()
+    if not told:
+        return Recognition(missing=missing)
+    together: dict[str, str | list[str]] = {}
+    for found in sorted(told.values(), key=len):
+        together |= found
+    if any(together[name] != path for found in told.values() for name, path in found.items()):
+        return Recognition(tuple(told), {}, "files whose fields have different names")
+    fields = [
+        f"{name}={path}"
+        for name, paths in together.items()
+        for path in ([paths] if isinstance(paths, str) else paths)
+    ]
+    needed = [name for name in ("image", "question", *ANSWER_NAMES) if name in together]
+    shown = ", ".join(f"{_shown(together[name])} as {name}" for name in needed)
+    why = f"names and values of its fields tell {shown}"
+    return Recognition(tuple(told), {"data": list(told), "field": fields}, why)
+
+
+def _unclear(suggestion: Suggestion) -> str:
+    """What is not plain enough to read a file without a map; empty if all is."""
+    needed = [name for name in ("image", "question") if name not in suggestion.sure]
+    if not needed and not suggestion.is_complete:
+        needed = [name for name in ANSWER_NAMES if name in suggestion.unsure][:1]
+        left = [path for path in suggestion.rest if path.rpartition(".")[2] in ANSWER_NAMES]
+        if left and not needed:
+            return f"a field that is plainly the answer; perhaps {' or '.join(left)}"
+    if not needed:
+        return ""
+    what = {"image": "the picture", "question": "the question"}.get(needed[0], "the answer")
+    doubt = suggestion.unsure.get(needed[0])
+    perhaps = f"; perhaps {' or '.join(doubt.candidates)}" if doubt else ""
+    return f"a field that is plainly {what}{perhaps}"
+
+
+def _shown(paths: str | list[str]) -> str:
+    return paths if isinstance(paths, str) else ", ".join(paths)
+
+
 def _sample(path: Path, records: str | None) -> list[dict[str, Any]]:
-    table = read_table(path, records, keep_whole=True)
+    table = read_table(path, records, keep_whole=True, keyed=records is None and is_keyed(path))
     rows = []
     for raw in islice(table, SAMPLE):
         try:
@@ -184,11 +240,18 @@ def _ranked(
     return sorted(fitting, key=lambda candidate: -candidate.points)
 
 
-def _best(ranked: list[_Candidate]) -> _Candidate | None:
+def _eclipses(name: str, profiles: list[FieldProfile]) -> list[FieldProfile]:
+    """The fields that have just that name: beside one no field of a vague name is taken."""
+    return [profile for profile in profiles if name_points(name, profile) == EXACT]
+
+
+def _best(ranked: list[_Candidate], exact: list[FieldProfile]) -> _Candidate | None:
     """The one field that name and values speak for; ``None`` if it is not one."""
     if not ranked or ranked[0].name_points < WEAK:
         return None
     best = ranked[0]
+    if best.name_points == WEAK and any(profile is not best.profile for profile in exact):
+        return None
     if best.name_points == WEAK and best.fit < SURE_FIT:
         return None
     if len(ranked) > 1 and ranked[1].points == best.points:

@@ -7,6 +7,9 @@ copy. Equal bytes are kept once. Names are made unique: two pictures that are bo
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
@@ -19,6 +22,8 @@ FILE = "embedded-pictures"
 DIGITS = 16
 """Digits of a picture's digest in a name that is made for it."""
 
+_FOR_URLS = str.maketrans("-_", "+/")
+
 _MAGIC = (
     (b"\xff\xd8\xff", ".jpg"),
     (b"\x89PNG\r\n\x1a\n", ".png"),
@@ -27,6 +32,48 @@ _MAGIC = (
     (b"II*\0", ".tif"),
     (b"MM\0*", ".tif"),
 )
+
+
+SHORTEST_BASE64 = 64
+"""Characters below which no text is taken for a picture in base64."""
+
+_DATA_URI = re.compile(
+    r"data:(?:image/[\w.+-]+|application/octet-stream)?(?:;[\w.+-]+=[\w.+-]*)*;base64,(?P<data>.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]+={0,2}\s*")
+_LONG = 256
+"""Characters from which a text in the alphabet of base64, which has no dot, is no file name."""
+
+
+def picture_data(text: str) -> str | None:
+    """The base64 text of a picture that stands in a text, bare or as a data URI, else ``None``.
+
+    >>> picture_data("data:image/png;base64,iVBO"), picture_data("a.jpg")
+    ('iVBO', None)
+    """
+    if len(text) >= 5 and text[:5].lower() == "data:" and (uri := _DATA_URI.fullmatch(text)):
+        return uri["data"]
+    if len(text) < SHORTEST_BASE64 or not (len(text) >= _LONG or _begins_picture(text)):
+        return None
+    return text if _BASE64.fullmatch(text) else None
+
+
+def picture_from(data: str) -> bytes:
+    """The bytes of base64: also of the alphabet for URLs, over several lines, without padding.
+
+    Raises:
+        binascii.Error: It is none.
+    """
+    plain = "".join(data.split()).translate(_FOR_URLS).rstrip("=")
+    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+
+
+def _begins_picture(text: str) -> bool:
+    try:
+        return suffix_of(picture_from(text[:24])) != ".bin"
+    except binascii.Error:
+        return False
 
 
 class Encoded(NamedTuple):

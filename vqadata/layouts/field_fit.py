@@ -10,6 +10,7 @@ from vqadata.layouts.field_map import FieldMap, Selector
 from vqadata.layouts.field_path import look_up
 from vqadata.layouts.field_profile import (
     FieldProfile,
+    is_address,
     is_answers,
     is_identity,
     is_picture,
@@ -29,15 +30,20 @@ EXACT, STRONG, WEAK, OVERLAP = 4, 3, 2, 1
 name that shares its last word."""
 
 _PICTURE_WORDS = ("image", "img", "picture", "pic", "photo", "figure", "fig")
-_FILE_WORDS = ("", " path", " name", " file", " filename", " file name", " fname", " file path")
+_FILE_WORDS = (
+    "", " path", " name", " file", " filename", " file name", " fname", " file path", " url",
+    " uri", " link", " data", " bytes", " base 64", " base 64 str", " b 64",
+)  # fmt: skip
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "image": (*map("".join, product(_PICTURE_WORDS, _FILE_WORDS)), "file name", "filename"),
     "question": ("query", "question text", "question string", "q"),
     "answer": (
         "gt answer", "ground truth", "answer text", "correct answer", "final answer", "gt",
-        "reference answer", "right answer", "short answer", "multiple choice answer",
+        "reference answer", "right answer", "short answer", "multiple choice answer", "chosen",
+        "chosen response", "chosen answer",
     ),
+    "rejected": ("rejected response", "rejected answer", "worse answer"),
     "answers": (
         "answer", "direct answer", "human answer", "reference answer", "gt answer", "ground truth",
         "annotator answer", "free form answer", "answer list", "all answer",
@@ -89,6 +95,7 @@ HOLDS: dict[str, str] = {
     "choices": "lists of choices",
     "correct_choice": "places of choices",
     "rationales": "texts",
+    "rejected": "worse answers",
     "question_type": "few different values",
     "answer_type": "few different values",
     "split": "few different names",
@@ -151,7 +158,7 @@ def _fit_image(profile: FieldProfile) -> int:
     if profile.mostly(is_picture):
         return 2
     bare = max(name_points("image", profile), name_points("image_id", profile)) >= STRONG
-    return int(bare and profile.mostly(is_identity))
+    return int(bare and (profile.mostly(is_identity) or profile.mostly(is_address)))
 
 
 def _fit_question(profile: FieldProfile) -> int:
@@ -197,6 +204,7 @@ _FITS: dict[str, Callable[[FieldProfile], int]] = {
     ),
     "choices": lambda profile: 2 * profile.mostly(_several),
     "rationales": lambda profile: 2 * profile.mostly(lambda v: is_texts(v) or is_sentence(v)),
+    "rejected": lambda profile: 2 * profile.mostly(lambda v: is_text(v) or is_texts(v)),
     "question_type": _fit_type,
     "answer_type": _fit_type,
     "split": _fit_split,

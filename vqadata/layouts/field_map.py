@@ -22,17 +22,17 @@ from vqadata.yaml_file import read_mapping
 
 NAMES = (
     "image", "question", "answer", "answers", "question_id", "image_id", "choices",
-    "correct_choice", "rationales", "question_type", "answer_type", "split", "licence",
+    "correct_choice", "rationales", "rejected", "question_type", "answer_type", "split", "licence",
 )  # fmt: skip
 """The names that a map may use."""
 
-SEVERAL = ("image", "choices", "answers", "rationales")
+SEVERAL = ("image", "choices", "answers", "rationales", "rejected")
 """Names that may be put together from several fields."""
 
 ANSWER_NAMES = ("answer", "answers", "correct_choice")
 """Names that give a row its answer."""
 
-ABSENT_IN_TESTS = (*ANSWER_NAMES, "rationales", "question_type", "answer_type")
+ABSENT_IN_TESTS = (*ANSWER_NAMES, "rationales", "rejected", "question_type", "answer_type")
 """Names whose fields a split without answers may lack altogether."""
 
 FORMS = ("path", "constant", "template", "separator")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from vqadata.images.embedded import picture_data
 from vqadata.layouts.field_path import FieldPath, fields_of, join_path
 from vqadata.layouts.mapped_value import is_nothing
 
@@ -100,10 +101,17 @@ def is_identity(value: Any) -> bool:
 
 
 def is_picture(value: Any) -> bool:
-    """The name of a picture file, or a list of them; a web address is none."""
+    """The name of a picture file, or its bytes as text, or a list of them; no web address."""
     if isinstance(value, list):
         return bool(value) and all(map(is_picture, value))
-    return isinstance(value, str) and bool(PICTURE.search(value)) and "://" not in value
+    if not isinstance(value, str) or "://" in value[:16]:
+        return False
+    return bool(PICTURE.search(value)) or picture_data(value) is not None
+
+
+def is_address(value: Any) -> bool:
+    """A web address."""
+    return isinstance(value, str) and value[:8].lower().startswith(("http://", "https://"))
 
 
 def is_sentence(value: Any) -> bool:

@@ -99,6 +99,7 @@ def question_columns(row: MappedRow) -> Row:
         "choices": choices,
         "correct_choice": correct,
         "rationales": row.texts("rationales"),
+        "rejected": row.texts("rejected"),
         "question_type": row.text("question_type"),
         "answer_type": row.text("answer_type"),
         "image_id": row.text("image_id"),

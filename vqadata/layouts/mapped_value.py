@@ -201,7 +201,9 @@ def _spelt(found: Value, selector: Selector, name: str) -> list[Value]:
     """The items of a list, or of a text that spells one."""
     value = found.value
     if isinstance(value, str):
-        if selector.separator is not None:
+        if name == "rejected":
+            value = [value]
+        elif selector.separator is not None:
             value = [item.strip() for item in value.split(selector.separator)]
         elif value.strip().startswith("["):
             value = parsed_list(value.strip())

@@ -227,6 +227,12 @@ def worse_answers(value: Any, place: str) -> list[str]:
     return [_text(value, place)]
 
 
+def last_turn(rejected: Any) -> Any:
+    """Of a whole rejected conversation only the last message is the worse answer."""
+    whole = isinstance(rejected, list) and rejected and isinstance(rejected[-1], dict)
+    return rejected[-1] if whole else rejected
+
+
 def _said(value: Any, place: str) -> str:
     """The text of what a message says, marks included."""
     pieces = content(value, place)

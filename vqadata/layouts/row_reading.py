@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.id_index import IdIndex
-from vqadata.images.embedded import Encoded
+from vqadata.images.embedded import Encoded, picture_data, picture_from
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import BadRecord
 from vqadata.ledger import Action, Rejection
@@ -28,8 +27,8 @@ UNANSWERED = "question-without-answers"
 NO_QUESTIONS = "no-questions"
 BAD_DATA_URI = "malformed-data-uri"
 
-SHORTEST_DATA = 64
-"""Characters below which a picture's name is no picture."""
+LONGEST_NAME = 1024
+"""Characters of a path beyond which no file is looked up."""
 
 _SPLITS = {
     "train": "train", "training": "train", "trainset": "train", "trainval": "trainval",
@@ -38,9 +37,6 @@ _SPLITS = {
     "challenge": "challenge", "submission": "submission",
 }  # fmt: skip
 """Words in file names that name a split, with its usual name."""
-
-_DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,(?P<data>.*)", re.DOTALL)
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{256,}={0,2}\s*")
 
 
 class Lost(NamedTuple):
@@ -60,11 +56,15 @@ class _File(NamedTuple):
     stem: str
     """What ids begin with where the file has none."""
     split: str | None
-    """What its name says."""
+    """What its name says, or that of its folder."""
     answered: bool
     """Whether any of its records has an answer."""
     first: int
     """Number of its first row among all rows."""
+    folder: Path | None = None
+    """Its folder, where that lies in a root of pictures; they are looked up there first."""
+    inside: str = ""
+    """The path of that folder in the root."""
 
 
 class _Draft(NamedTuple):
@@ -90,9 +90,10 @@ class Reading:
     def batches(self, path: Path, name: str) -> Iterator[pa.RecordBatch]:
         """The rows of one file."""
         table = self._source.open(path)
-        file = _File(
-            name, self._stem(name), split_of(path.name), self._is_answered(table), self._rows
-        )
+        answered = self._is_answered(table)
+        folder, inside = self._place_in_root(path.parent)
+        split = split_of(path.name) or split_of(inside)
+        file = _File(name, self._stem(name), split, answered, self._rows, folder, inside)
         self._files.append(file)
         for drafts in batched(self._drafts(table, file), BATCH_RECORDS):
             kept = self._unique(drafts, file)
@@ -101,6 +102,13 @@ class Reading:
         if table.broken is not None:
             end = Origin(source=self._source.step_name(), file=name, index=table.count)
             self._ledger.note_break(end, *table.broken)
+
+    def _place_in_root(self, folder: Path) -> tuple[Path | None, str]:
+        """Where the folder of a file lies in a root of pictures, if it is not the root itself."""
+        for root in self._source.picture_roots():
+            if folder != root and folder.is_relative_to(root):
+                return folder, folder.relative_to(root).as_posix()
+        return None, ""
 
     def _stem(self, name: str) -> str:
         """What ids begin with that are made here: the name without suffixes, if that is new."""
@@ -158,6 +166,7 @@ class Reading:
         if file.answered and self._source.unanswered == "drop" and not _has_answer(row):
             why = Rejection(UNANSWERED, record.path, "no answers", "at least one answer")
             return Lost("dropped", why, row["question_id"])
+        row |= _beside(row, file)
         try:
             return self._embed(row, record)
         except BadRecord as bad:
@@ -174,11 +183,11 @@ class Reading:
     def _put_aside(self, name: str | Encoded | None, record: RawRecord) -> str | None:
         if isinstance(name, Encoded):
             return self._embedded.add(*name)
-        uri = _DATA_URI.fullmatch(name or "")
-        if name is None or (uri is None and not _BASE64.fullmatch(name)):
+        data = picture_data(name or "")
+        if data is None:
             return name
         try:
-            return self._embedded.add(base64.b64decode(uri["data"] if uri else name, validate=True))
+            return self._embedded.add(picture_from(data))
         except binascii.Error as error:
             why = Rejection(BAD_DATA_URI, record.path, str(error), "a picture in base64")
             raise BadRecord(why) from None
@@ -222,6 +231,26 @@ class Reading:
         self._ledger.note(lost.action, lost.why, origin, lost.question_id, record.raw)
 
 
+def _beside(row: Row, file: _File) -> Row:
+    """The names of pictures that lie beside the file, as paths in the root.
+
+    Two splits may both have a ``0001.jpg``, each in the folder of its file.
+    """
+    if file.folder is None:
+        return {}
+    names = [row.get("image_path"), *row.get("more_image_paths", ())]
+    found = [_in_folder(name, file.folder, file.inside) for name in names]
+    return {} if found == names else {"image_path": found[0], "more_image_paths": found[1:]}
+
+
+def _in_folder(name: Any, folder: Path, inside: str) -> Any:
+    if not isinstance(name, str) or len(name) > LONGEST_NAME or "\0" in name:
+        return name
+    path = PurePosixPath(name)
+    leads_out = path.is_absolute() or ".." in path.parts
+    return f"{inside}/{name}" if not leads_out and (folder / path).is_file() else name
+
+
 def split_of(name: str) -> str | None:
     """The split that a file name names.
 
@@ -233,7 +262,7 @@ def split_of(name: str) -> str | None:
 
 
 def _may_hold_data(name: str | Encoded | None) -> bool:
-    return isinstance(name, Encoded) or len(name or "") >= SHORTEST_DATA
+    return isinstance(name, Encoded) or picture_data(name or "") is not None
 
 
 def _has_answer(row: Row) -> bool:

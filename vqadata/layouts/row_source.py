@@ -6,6 +6,7 @@ Files are read record by record, a batch is built at a time, so memory does not 
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,10 @@ from vqadata.steps import Recognition, Source, Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+NEAR = 2
+"""Folders between a file and the one in which all files lie, for that to be a root of pictures."""
 
 
 class RowSource(Source):
@@ -136,12 +141,12 @@ class RowSource(Source):
         return []
 
     def picture_roots(self) -> list[Path]:
-        """The folders that are given, or that of the first file and those known beside it."""
+        """The folders that are given, or those of the files and those known beside the first."""
         if self.image_root:
             return self.image_root
-        folder = self.data_files()[0].parent
-        beside = (folder / name for name in self.picture_folders)
-        return [folder, *(each for each in beside if each.is_dir())]
+        folders = list(dict.fromkeys(file.parent for file in self.data_files()))
+        beside = (folders[0] / name for name in self.picture_folders)
+        return [*_around(folders), folders[0], *(each for each in beside if each.is_dir())]
 
     def batches(self, work: Workspace) -> Iterator[pa.RecordBatch]:
         """Read the files one after the other; see :class:`~vqadata.steps.Source`."""
@@ -166,3 +171,13 @@ class RowSource(Source):
     def _reads(self, file: Path) -> bool:
         suffixes = [suffix for suffix in file.suffixes if suffix.lower() not in PACKED_SUFFIXES]
         return bool(suffixes) and suffixes[-1].lower() in self.suffixes
+
+
+def _around(folders: list[Path]) -> list[Path]:
+    """The folder in which several folders lie near each other, such as ``train`` and ``test``."""
+    try:
+        around = Path(os.path.commonpath(folders))
+    except ValueError:
+        return []
+    near = all(len(folder.relative_to(around).parts) <= NEAR for folder in folders)
+    return [around] if len(folders) > 1 and near and around != Path(around.anchor or "/") else []

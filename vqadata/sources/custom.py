@@ -33,8 +33,11 @@ from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import image_columns
 from vqadata.layouts.table import Table, read_table
 from vqadata.layouts.typed import BadRecord, extra_json
+from vqadata.look import Look, is_keyed
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
+from vqadata.steps import Recognition
+from vqadata.suggest import told_by_fields
 
 OWN = ("question_id", "split", "licence")
 """Names of a map whose columns are filled in where the map finds nothing."""
@@ -70,6 +73,11 @@ class Custom(RowSource):
         json_schema_extra={"metavar": "PATH"},
     )
 
+    @classmethod
+    def recognise_any(cls, look: Look) -> Recognition:
+        """Tell which field is which by names and values, where that is plain."""
+        return told_by_fields(look)
+
     def side_files(self) -> list[Path]:
         """The map, if there is one."""
         return [self.map] if self.map else []
@@ -77,7 +85,8 @@ class Custom(RowSource):
     def open(self, file: Path) -> Table:
         """Open one file, and see to it that it has the fields that the map names."""
         field_map = self._field_map
-        table = read_table(file, self.records, self.keep_whole_records)
+        keyed = self.records is None and is_keyed(file)
+        table = read_table(file, self.records, self.keep_whole_records, keyed=keyed)
         check_paths(survey_table(table, field_map), field_map, file.name)
         return table
 

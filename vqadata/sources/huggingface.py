@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from vqadata.column_plan import CHATS, Plan, pictures_of, tell_columns
+from vqadata.column_plan import CHATS, REJECTED, Plan, pictures_of, tell_columns
 from vqadata.errors import VqaDataError
 from vqadata.images.embedded import Encoded
 from vqadata.layouts.chat import Conversation
@@ -35,7 +35,7 @@ from vqadata.layouts.field_map import load_map
 from vqadata.layouts.mapped import question_columns, unmapped
 from vqadata.layouts.mapped_value import MappedRow
 from vqadata.layouts.marked import right_choice, take_marks
-from vqadata.layouts.messages import chat_rows, turns_of
+from vqadata.layouts.messages import chat_rows, last_turn, turns_of, worse_answers
 from vqadata.layouts.row_reading import Lost, split_of
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import image_columns
@@ -53,7 +53,7 @@ SAMPLE = 50
 FILES = 64
 """Files from which they are told."""
 
-QUESTIONS = ("question", "questions", "query", "problem")
+QUESTIONS = ("question", "questions", "query", "problem", "prompt")
 """Columns by which a file of questions is told."""
 
 AROUND = ("question_id", "split", "licence")
@@ -86,14 +86,16 @@ class HuggingFace(RowSource):
         files = [file.path for file in look.files if cls.fits(file)]
         if not files:
             near = any(map(_has_pictures, look.files))
-            return Recognition(missing="a column question or messages" if near else "")
+            asked = any(file.form in COLUMNAR and _asks(file) for file in look.files)
+            lacks = "a column question or messages" if near else "a column of pictures"
+            return Recognition(missing=lacks if near or asked else "")
         why = "columns of pictures, and of questions or conversations"
         return Recognition(tuple(files), {"data": files}, why)
 
     @classmethod
     def fits(cls, file: FileLook) -> bool:
         """Whether a file has pictures, and questions or conversations."""
-        return _has_pictures(file) and bool(file.fields & {*QUESTIONS, *CHATS})
+        return _has_pictures(file) and _asks(file)
 
     def open(self, file: Path) -> Table:
         """Open one file; its split and its licence may be said around it."""
@@ -152,6 +154,10 @@ class HuggingFace(RowSource):
         return self._reads(file) and not hidden and not ours and file.is_file()
 
 
+def _asks(file: FileLook) -> bool:
+    return bool(file.fields & {*QUESTIONS, *CHATS})
+
+
 def _has_pictures(file: FileLook) -> bool:
     return file.form in COLUMNAR and any(
         "struct<bytes: " in kind or names_pictures(name) for name, kind in file.header.items()
@@ -174,8 +180,9 @@ def _turns(
     names = [str(number) for number in range(len(listed))]
 
     def conversation() -> Conversation:
-        said = turns_of(members[plan.chat or ""], record.at(plan.chat or ""))
-        return Conversation(said, names)
+        messages, worse = plan.messages(members)
+        said = turns_of(messages, record.at(plan.chat or ""))
+        return Conversation(said, names, worse_answers(last_turn(worse), record.at(REJECTED)))
 
     rows = chat_rows(record, members, conversation)
     return [
@@ -190,5 +197,4 @@ def _turns(
 def _extra(members: dict[str, Any], plan: Plan) -> str | None:
     """What has no column; of pictures that are not the question's only the size is kept."""
     rest = unmapped(members, plan.fields)
-    used = (*plan.pictures, plan.chat)
-    return extra_json({name: plain(v) for name, v in rest.items() if name not in used})
+    return extra_json({name: plain(v) for name, v in rest.items() if name not in plan.used})

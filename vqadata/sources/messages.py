@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from vqadata.layouts.chat import Conversation
 from vqadata.layouts.messages import (
     chat_rows,
+    last_turn,
     pictures,
     utterance,
     utterances,
@@ -63,12 +64,6 @@ def _conversation(record: RawRecord, members: dict[str, Any]) -> Conversation:
     return Conversation(
         utterances=said,
         pictures=pictures(record, members, PICTURES),
-        rejected=worse_answers(_last_turn(members.get(rejected)), record.at(f"{rejected}")),
+        rejected=worse_answers(last_turn(members.get(rejected)), record.at(f"{rejected}")),
         extra=extra_json({name: value for name, value in members.items() if name not in used}),
     )
-
-
-def _last_turn(rejected: Any) -> Any:
-    """Of a whole rejected conversation only the last message is the worse answer."""
-    whole = isinstance(rejected, list) and rejected and isinstance(rejected[-1], dict)
-    return rejected[-1] if whole else rejected
