@@ -2,8 +2,9 @@
 
 Three tables. Recurrent overlays: marks planted at one place of a share of the pictures, and the
 pictures of VQA-RAD if they are there. Marks of single pictures, by kind, opacity and language, with
-the pictures whose text is none, for two generators of which only the first was looked at while the
-rules were made. Pictures a second and core, for stage one and for each engine.
+the pictures whose text is none, for three generators: the first was looked at while the rules were
+made, the second was not, and of the third only one of two banks of words. Pictures a second and
+core, for stage one and for each engine.
 
     python -m benchmarks.watermarks --scale 1 --engine rapidocr
 """
@@ -20,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks import heldout_marks, planted_marks
+from benchmarks import fresh_marks, heldout_marks, planted_marks
 from benchmarks.planted_marks import Planted, font, photo, stamp
 from vqadata import ocr
 from vqadata.digests import bytes_digest
@@ -186,8 +187,13 @@ def main() -> None:
     medpix()
     overlay_table(120, 0.2)
     engine = load(choose(options.engine, reading).name, reading)
-    for title, module in (("First generator", planted_marks), ("Held out", heldout_marks)):
-        mark_table(title, engine, list(module.planted(1, options.scale)))
+    makers = (
+        ("First generator", planted_marks),
+        ("Held out", heldout_marks),
+        ("Third generator, words kept back", fresh_marks),
+    )
+    for title, module in makers:
+        mark_table(title, engine, list(module.planted(2, options.scale)))
 
 
 if __name__ == "__main__":

@@ -118,14 +118,14 @@ def test_order_and_pieces_make_no_difference() -> None:
     assert first.to_bytes() == whole.to_bytes()
     again = OverlayTally().from_bytes(whole.to_bytes())
     assert again.to_bytes() == whole.to_bytes()
-    assert again.pictures == {"g": 20}
+    assert set(again.groups) == {"g"}
 
 
 def test_groups_are_kept_apart() -> None:
     views, _ = scenes(4)
     tally = tallied(views[:2], "a")
     tally.merge(tallied(views[2:], "b"))
-    assert tally.pictures == {"a": 2, "b": 2}
+    assert set(tally.groups) == {"a", "b"}
 
 
 @pytest.mark.parametrize("zone", ZONES, ids=lambda zone: zone.name)
@@ -155,8 +155,7 @@ def test_sums_do_not_overflow_a_byte() -> None:
     for _ in range(300):
         agreement.add(ones, 0)
     assert agreement.sums[0].min() == 300
-    tally = OverlayTally()
-    tally.add_picture(np.zeros((64, 64), np.uint8), "0", "g")
+    tally = tallied(scenes(1)[0], "g")
     tally.groups["g"][0] = agreement
     assert OverlayTally().from_bytes(tally.to_bytes()).groups["g"][0].sums.max() == 300
 

@@ -103,7 +103,14 @@ def test_a_stamp_counts_turned_or_as_the_only_word_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Photo: Reuters / K. Ito", "Image credit: NASA", "图/新华社", "lens ID 7746781"]
+    "text",
+    [
+        "Photo: Reuters / K. Ito",
+        "Image credit: NASA",
+        "图/新华社",
+        "lens ID 7746781",
+        "Jo Lind 2018",
+    ],
 )
 def test_credits_are_told_by_how_they_begin(text: str) -> None:
     assert Lexicon().find(spot(text), PHOTO)
@@ -136,6 +143,16 @@ def test_marks_set_in_the_middle_by_eye_recur_there() -> None:
     assert all(found(*pictures).values())
     elsewhere = [reading(str(n), spot("STOP HERE", 90 + 120 * n, 100 + 70 * n)) for n in range(4)]
     assert not any(found(*elsewhere).values())
+
+
+def test_what_recurs_beneath_a_headline_belongs_to_the_design() -> None:
+    covers = [
+        reading(str(n), spot("Harbour Press"), spot(title, y=120, high=50))
+        for n, title in enumerate(["Night", "The River", "Small Gods"])
+    ]
+    assert not any(found(*covers).values())
+    plain_ones = [reading(str(n), spot("Harbour Press")) for n in range(3)]
+    assert all(found(*plain_ones).values())
 
 
 def test_misread_copies_across_a_picture_are_a_tile() -> None:

@@ -72,11 +72,6 @@ class Overlay:
         """Whether it belongs to drawings or pages of one make."""
         return self.paper > LAYOUT * len(self.carriers)
 
-    @property
-    def prevalence(self) -> float:
-        """Share of the pictures that have room for it."""
-        return len(self.carriers) / max(self.large_enough, 1)
-
 
 def find_overlays(
     group: str, sums: list[Agreement], digests: list[str], views: Views

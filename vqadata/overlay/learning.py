@@ -69,11 +69,6 @@ class Learner:
         self._seen: list[Signs] = []
         self._halves: list[int] = []
 
-    @property
-    def full(self) -> bool:
-        """Whether there are pictures enough."""
-        return len(self._seen) >= SAMPLE
-
     def add(self, grey: Grey, digest: str) -> None:
         """Take a picture of the group."""
         self._seen.append(self._field.cut(grey))

@@ -10,7 +10,6 @@ from vqadata.overlay.zone import ZONES
 
 if TYPE_CHECKING:
     from vqadata.images.view import View
-    from vqadata.overlay.zone import Grey
 
     Packed = tuple[str, bytes, bytes]
 
@@ -21,41 +20,30 @@ class OverlayTally:
     def __init__(self) -> None:
         """Start with no group."""
         self.groups: dict[str, list[Agreement]] = {}
-        self.pictures: dict[str, int] = {}
-        """Number of pictures by group."""
 
     def add(self, view: View, group: str) -> None:
-        """Add one picture.
+        """Add one picture, in its native size; its digest tells the half.
+
+        Args:
+            view: The picture.
+            group: What may share a mark: a host, a file, a split.
 
         Raises:
             BadPicture: It cannot be decoded.
         """
-        self.add_picture(view.grey, view.digest, group)
-
-    def add_picture(self, grey: Grey, digest: str, group: str) -> None:
-        """Add one picture.
-
-        Args:
-            grey: ``[height, width]`` in native size.
-            digest: Digest of its bytes, hexadecimal: it tells the half.
-            group: What may share a mark: a host, a file, a split.
-        """
-        sums = self._group(group)
-        for agreement in sums:
-            agreement.add(zone_signs(grey, agreement.zone), half_of(digest))
-        self.pictures[group] += 1
+        grey, half = view.grey, half_of(view.digest)
+        for agreement in self._group(group):
+            agreement.add(zone_signs(grey, agreement.zone), half)
 
     def merge(self, other: Self) -> None:
         """Add what another tally has seen."""
         for group, sums in other.groups.items():
             for mine, theirs in zip(self._group(group), sums, strict=True):
                 mine.merge(theirs)
-            self.pictures[group] += other.pictures[group]
 
     def _group(self, group: str) -> list[Agreement]:
         if group not in self.groups:
             self.groups[group] = [Agreement(zone) for zone in ZONES]
-            self.pictures[group] = 0
         return self.groups[group]
 
     def to_bytes(self) -> bytes:
@@ -63,8 +51,7 @@ class OverlayTally:
         import msgspec
 
         packed = {
-            group: (self.pictures[group], [_pack(part) for part in sums])
-            for group, sums in sorted(self.groups.items())
+            group: [_pack(part) for part in sums] for group, sums in sorted(self.groups.items())
         }
         return msgspec.msgpack.encode(packed)
 
@@ -73,10 +60,9 @@ class OverlayTally:
         import msgspec
 
         tally = type(self)()
-        for group, (pictures, parts) in msgspec.msgpack.decode(data).items():
+        for group, parts in msgspec.msgpack.decode(data).items():
             for agreement, packed in zip(tally._group(group), parts, strict=True):
                 _unpack(agreement, packed)
-            tally.pictures[group] = pictures
         return tally
 
 

@@ -34,6 +34,7 @@ FEW_WORDS = 3
 """A text of so many words is about a side if it begins or ends with one."""
 
 _APART = re.compile(r"[\W_]+")
+_DOTTED = re.compile(r"\w\.\w\w")
 
 READS = re.compile(
     r"\b(?:say|says|said|written|write|writing|read|reads|spell|spelled|spelt|text|texts|word|words|"
@@ -106,10 +107,12 @@ def is_clinical(text: str) -> bool:
 
     >>> [is_clinical(text) for text in ("R", "LT", "W: 450 L: 50", "5 cm", "LKAK", "PORTABLE L")]
     [True, True, True, True, True, True]
-    >>> [is_clinical(text) for text in ("MedPix", "PORTABLE", "John L Smith", "Lake")]
+    >>> [is_clinical(text) for text in ("MedPix", "PORTABLE", "John L Smith", "pics.com/l")]
     [False, False, False, False]
     """
     if CLINICAL.match(text.strip()) or INITIALLED.match(text.strip()):
         return True
+    if _DOTTED.search(text):
+        return False  # the last letter of an address is no side
     words = [word for word in _APART.split(text.casefold()) if word]
     return len(words) <= FEW_WORDS and bool({*words[:1], *words[-1:]} & SIDES)

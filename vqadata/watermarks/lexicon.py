@@ -83,6 +83,9 @@ BURNT = re.compile(
 DATED = re.compile(r"^[\W_cCeG0O@]{0,3}\s*(?:19|20)\d\d\s*[^\W\d_]\w+\s*[^\W\d_]\w+")
 """A year and a name: a claim of ownership whose sign was not read."""
 
+NAMED = re.compile(r"^\W*[A-Z][a-z]+(?: [A-Z]\.?)? [A-Z][a-z]+,? (?:19|20)\d\d\W*$")
+"""A name and a year."""
+
 HANDLE = re.compile(r"^\W*@\s?[\w.]{3,}$")
 """A name in a social network."""
 
@@ -139,8 +142,10 @@ class Lexicon:
                     return term
         if CLAIM.search(text) and _counts("sign", spot, scene):
             return Term("owner", "©")
-        if (DATED.search(text) or CREDIT.search(text)) and _counts("credit", spot, scene):
-            return Term("credit", "a name after a year or after what it made")
+        if any(form.search(text) for form in (DATED, NAMED, CREDIT)) and _counts(
+            "credit", spot, scene
+        ):
+            return Term("credit", "a name with a year, or after what it made")
         if BURNT.search(text) and _counts("scanner", spot, scene):
             return Term("scanner", "a field and its value")
         address = ADDRESS.search(text) or HANDLE.search(text)

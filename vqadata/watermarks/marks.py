@@ -99,7 +99,11 @@ class Strings:
             if reading.is_page:
                 continue
             here = places.setdefault(reading.group, [])
-            here += [Place(reading.digest, spot) for spot in reading.readable if spot.key]
+            here += [
+                Place(reading.digest, spot, _beneath(spot, reading))
+                for spot in reading.readable
+                if spot.key
+            ]
             for spot in reading.readable:
                 term = lexicon.find(spot, _scene(reading))
                 if term is not None and term.kind in FREE and spot.key:
@@ -168,6 +172,16 @@ class Strings:
         if name is None:
             return None
         return Mark(spot, RECURRENT, f"resembles {name}, a mark of other pictures")
+
+
+HEADLINE = 1.5
+"""How many times larger the letters of a headline are."""
+
+
+def _beneath(spot: Spot, reading: Reading) -> bool:
+    """Whether there is level text in much larger letters in the picture."""
+    least = HEADLINE * spot.line.height
+    return any(s.level and s.key and s.line.height >= least for s in reading.readable)
 
 
 _BESIDE = "in one block with "

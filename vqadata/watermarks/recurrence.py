@@ -23,6 +23,10 @@ SIMILAR = 80.0
 FEWEST = 3
 """Pictures in which a string must stand."""
 
+MOSTLY = 0.5
+"""Share of its places beneath larger text from which on a string belongs to what is designed there:
+the publisher on a cover, the hour on a poster."""
+
 TOGETHER = 0.7
 """Smallest share of its places that must lie together."""
 
@@ -46,6 +50,8 @@ class Place(NamedTuple):
     picture: str
     """Its digest."""
     spot: Spot
+    beneath: bool = False
+    """Whether there is other level text in much larger letters, as a cover or a poster has it."""
 
 
 class Recurring(NamedTuple):
@@ -72,7 +78,9 @@ def recurring(places: list[Place]) -> list[Recurring]:
     for seed, keys in clusters({key: len(there) for key, there in by_key.items()}):
         there = [place for key in keys for place in by_key[key]]
         pictures = len({place.picture for place in there})
-        if pictures >= FEWEST and (together := _together(there)) >= TOGETHER:
+        if pictures < FEWEST or sum(place.beneath for place in there) > MOSTLY * len(there):
+            continue
+        if (together := _together(there)) >= TOGETHER:
             texts = Counter(place.spot.line.text for place in by_key[seed])
             text = min(texts, key=lambda text: (-texts[text], text))
             found.append(Recurring(seed, frozenset(keys), pictures, text, together))
