@@ -16,8 +16,9 @@ from transformers import TrainerCallback
 
 log = logging.getLogger(__name__)
 
-TOKENS_SEEN = "num_input_tokens_seen"
-"""What the trainer counts: tokens of all processes, without padding."""
+LEFT_OUT = ("epoch", "num_input_tokens_seen", "train_runtime", "train_tokens_per_second")
+"""What the trainer adds and nobody needs: its data set is the whole run, so its epoch says nothing,
+and its speed is that of the whole run, with evaluations and checkpoints."""
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
@@ -57,9 +58,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
         """Take one entry of the trainer's log, and add to it."""
         logs: dict[str, float] = given.get("logs") or {}
-        logs.pop(TOKENS_SEEN, None)
-        # The data set of the trainer is the whole run, so its epoch says nothing.
-        logs.pop("epoch", None)
+        for name in LEFT_OUT:
+            logs.pop(name, None)
         if "loss" in logs:
             logs.update(self._speed(args, state))
         if state.is_world_process_zero:

@@ -24,7 +24,7 @@ openai = pytest.importorskip("openai")
 
 import vqatrain
 from tests.conftest import encoded
-from vqatrain.config import ServeConfig, TrainConfig
+from vqatrain.config import ServeConfig
 from vqatrain.serving.server import make_server
 
 KEY = "a key"
@@ -36,20 +36,18 @@ def question(number: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(learnt: Path) -> Path:
     """A run that knows colours: mixed-up answers would show."""
-    out = tmp_path_factory.mktemp("serve") / "colours"
-    options: dict[str, Any] = {"batch_size": 8, "max_steps": 60, "learning_rate": 3e-3,
-                               "tuning": "full"}  # fmt: skip
-    return vqatrain.run(TrainConfig(shards=shards, model="tiny:smolvlm", out=out, **options))
+    return learnt
 
 
 @pytest.fixture(scope="module")
 def address(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("audit") / "audit.jsonl"
     config = ServeConfig(
-        model=str(run), port=0, api_key=KEY, audit_log=log, max_new_tokens=8, max_request_mb=2,
-        max_pictures=4, max_letters=5000, max_picture_pixels=4_000_000, max_waiting=200,
+        model=str(run), name="colours", port=0, api_key=KEY, audit_log=log, max_new_tokens=8,
+        max_request_mb=2, max_pictures=4, max_letters=5000, max_picture_pixels=4_000_000,
+        max_waiting=200,
     )  # fmt: skip
     server, _ = make_server(config)
     thread = threading.Thread(target=server.run)
