@@ -222,3 +222,19 @@ def test_arrow_does_without_pandas_until_a_frame_is_wanted() -> None:
         "assert pa.table({'a': [1]}).to_pandas()['a'].sum() == 1"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_log_of_json_tells_progress_and_a_summary(
+    vqa_files: VqaFiles, run_cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    vqa_files.picture(1).write_bytes(b"")
+    named = [word for key, path in vqa_files.write().items() for word in (f"--{key}", path)]
+    run_cli("convert", "coco-vqa", *named, "-o", tmp_path / "shards")
+    done = run_cli("--log-json", "clean", tmp_path / "shards", "-o", tmp_path / "out")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)
+    told = {line["event"]: line for line in lines if "event" in line}
+    assert told["progress"]["done"] == 3
+    assert told["progress"]["reasons"] == {"zero-bytes": 1}
+    assert told["summary"]["questions"] == 4
+    assert told["summary"]["inputs"][0]["dropped"] == {"zero-bytes": 2}

@@ -130,3 +130,11 @@ def test_chained_cleans_add_up(shards: Path, tmp_path: Path) -> None:
         assert verify(tmp_path / name).problems == []
     assert manifest.questions == 2 * (PICTURES - 2)
     assert [step.name for step in manifest.steps] == ["coco-vqa", "audit", "probe", "audit"]
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_nothing_but_time(tmp_path: Path) -> None:
+    """One of the exam's runs; ``make exam`` has more, on Ray as well."""
+    from tests.killing_workers import outcomes
+
+    assert list(outcomes(tmp_path, "local", 1, seed=3)) == ["worker: same bytes"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vqadata.command_line import CONFIG, OUT, PLACE, STRICT, run_program, spare_pandas
+from vqadata.command_line import CONFIG, LOG_JSON, OUT, PLACE, STRICT, run_program, spare_pandas
 from vqadata.convert_commands import convert
 from vqadata.export_commands import export
 from vqadata.flags import ModelCommand, build
@@ -26,6 +26,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="vqadata")
+@LOG_JSON
 def program() -> None:
     """Visual question answering data: convert, clean and shard it, every row accounted for.
 
@@ -48,7 +49,7 @@ def _clean_models() -> Sequence[tuple[str, type[BaseModel]]]:
 
 
 @program.command(cls=ModelCommand, models=_clean_models)
-@SHARDS
+@click.argument("shards", type=PLACE)
 @OUT
 @click.option("--only", multiple=True, metavar="CLEANER", help="Run this cleaner only; repeatable.")
 @click.option(
@@ -58,7 +59,7 @@ def _clean_models() -> Sequence[tuple[str, type[BaseModel]]]:
 @CONFIG
 @STRICT
 def clean(
-    shards: Path,
+    shards: Path | str,
     out: Path,
     only: tuple[str, ...],
     skip: tuple[str, ...],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
@@ -88,6 +90,29 @@ def start_logging() -> None:
     handler.setFormatter(_LineFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("vqadata").setLevel(logging.INFO)
+
+
+def _log_as_json(ctx: click.Context, option: click.Parameter, given: bool) -> None:  # noqa: ARG001
+    if given:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(_JsonFormatter())
+        logging.getLogger("vqadata.told").setLevel(logging.DEBUG)
+
+
+LOG_JSON = click.option(
+    "--log-json",
+    is_flag=True,
+    expose_value=False,
+    callback=_log_as_json,
+    help="Log one JSON object a line on standard error: messages, progress, and a summary.",
+)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": moment, "level": record.levelname.lower(), "message": record.getMessage()}
+        return json.dumps(line | getattr(record, "told", {}), ensure_ascii=False)
 
 
 class _LineFormatter(logging.Formatter):

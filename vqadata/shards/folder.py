@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ from vqadata.shards.manifest import (
     StepEntry,
     manifest_text,
 )
+
+told = logging.getLogger("vqadata.told")
 
 
 @contextmanager
@@ -118,7 +121,21 @@ def finish(
     if not manifest.adds_up:
         raise _unbalanced(folder, manifest)
     _publish(staging, folder, manifest)
+    told.debug("%s is finished", folder, extra={"told": {"event": "summary", **_summary(manifest)}})
     return manifest
+
+
+def _summary(manifest: Manifest) -> dict[str, object]:
+    """What became of a run, for programs."""
+    return {
+        "questions": manifest.questions,
+        "pictures": manifest.pictures,
+        "splits": manifest.splits,
+        "shards": len(manifest.shards),
+        "bytes": sum(shard.bytes for shard in manifest.shards),
+        "inputs": [entry.model_dump() for entry in manifest.balance],
+        "flags": manifest.flags,
+    }
 
 
 def _publish(staging: Path, folder: Path, manifest: Manifest) -> None:

@@ -1,0 +1,188 @@
+"""Engines beside each other: same bytes, what they cost, and what two workers gain.
+
+``python -m benchmarks.scale --pictures 20000`` converts and cleans self-made pictures with five
+questions each on every engine and compares the folders. ``--quiet`` is for a machine that does
+nothing else: a plain loop, no worker and two workers in turn over the same pictures, by wall time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.killing_workers import TwoNodes
+from tests.odd_pictures import saved, scene
+
+QUESTIONS = 5
+
+
+class Cost(NamedTuple):
+    """What a command took."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    """Of the driver."""
+
+
+def make(folder: Path, pictures: int, side: int) -> list[str]:
+    """A data set in the official layout; the options that name it."""
+    (folder / "images").mkdir(parents=True)
+    for number in range(pictures):
+        data = saved(scene(side * 4 // 3, side, seed=number))
+        name = f"COCO_val2014_{number:012d}.jpg"
+        (folder / "images" / name).write_bytes(data[:200] if number % 997 == 5 else data)
+    head = {"data_subtype": "val2014", "license": {"name": "CC BY 4.0"}}
+    asked, answered = [], []
+    for number in range(QUESTIONS * pictures):
+        ids = {"question_id": number, "image_id": number % pictures}
+        asked.append(ids | {"question": f"What is number {number} of {number % 7}?"})
+        given = ["yes" if number * n % 3 else "no" for n in range(1, 11)]
+        answers = [{"answer": a, "answer_id": n, "answer_confidence": "yes"}
+                   for n, a in enumerate(given, 1)]  # fmt: skip
+        kinds = {"answer_type": "yes/no", "question_type": "what"}
+        answered.append(ids | kinds | {"multiple_choice_answer": "yes", "answers": answers})
+    words = []
+    for key, rows in (("questions", asked), ("annotations", answered)):
+        (folder / f"{key}.json").write_text(json.dumps(head | {key: rows}))
+        words += [f"--{key}", str(folder / f"{key}.json")]
+    return words
+
+
+def run(words: list[str]) -> Cost:
+    """Run a command; its cost, with that of the children that it waited for."""
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    process = subprocess.Popen([sys.executable, "-m", "vqadata", *words],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
+    said = process.stderr.read() if process.stderr else b""
+    _, status, own = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(said.decode())
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(time.monotonic() - begun, cpu, own.ru_maxrss / 1024)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes()
+            for p in sorted(folder.rglob("*")) if p.is_file()}  # fmt: skip
+
+
+def engines(ray: bool) -> Iterator[tuple[str, list[str]]]:
+    yield "local, no worker", ["--workers", "0"]
+    yield "local, 2 workers", ["--workers", "2"]
+    if ray:
+        nodes = TwoNodes()
+        try:
+            yield "Ray, two nodes", ["--engine", "ray", "--ray-address", nodes.address]
+        finally:
+            nodes.stop()
+        yield "Ray, this machine", ["--engine", "ray", "--workers", "2"]
+    yield "local, 1 worker", ["--workers", "1"]
+    yield "local, 4 workers", ["--workers", "4"]
+
+
+def compare(folder: Path, pictures: int, side: int, ray: bool) -> None:
+    data = make(folder / "data", pictures, side)
+    seen: dict[str, dict[str, bytes]] = {}
+    print(f"{pictures:,} pictures, {QUESTIONS * pictures:,} questions")
+    print("| engine | convert: CPU s | wall s | driver MB | clean: CPU s | wall s | driver MB | |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
+    for name, words in engines(ray):
+        made, cleaned = folder / "made", folder / "clean"
+        costs = [
+            run(["convert", "coco-vqa", *data, "-o", str(made), "--shard-mb", "8", *words]),
+            run(["clean", str(made), "-o", str(cleaned), "--no-cache", "--only", "audit", *words]),
+        ]
+        same = []
+        for key, out in (("convert", made), ("clean", cleaned)):
+            same.append(seen.setdefault(key, tree(out)) == tree(out))
+            shutil.rmtree(out)
+        figures = " | ".join(f"{c.cpu:.1f} | {c.wall:.1f} | {c.peak_mb:.0f}" for c in costs)
+        verdict = "same bytes" if all(same) else "OTHER BYTES"
+        print(f"| {name} | {figures} | {verdict} |", flush=True)
+
+
+def quiet(folder: Path, pictures: int, side: int) -> None:
+    data = make(folder / "data", pictures, side)
+    run(["convert", "coco-vqa", *data, "-o", str(folder / "made")])
+    for turn in range(3):
+        for name, words in (
+            ("no worker", ["--workers", "0"]),
+            ("two processes", ["--workers", "2"]),
+            ("two threads", ["--workers", "2", "--worker-kind", "threads"]),
+        ):
+            out = folder / "clean"
+            cost = run(["clean", str(folder / "made"), "-o", str(out), "--no-cache",
+                        "--only", "audit", *words])  # fmt: skip
+            loop = _loop_cpu(folder / "made") if name == "no worker" else 0.0
+            beside = f"; a plain loop over the same function {loop:.1f} CPU s" if loop else ""
+            print(f"turn {turn}: {name}: {cost.wall:.1f} s wall, {cost.cpu:.1f} CPU s{beside}")
+            shutil.rmtree(out)
+
+
+LOOP = """
+import sys, time
+from pathlib import Path
+from vqadata.chunks import ChunkCutter
+from vqadata.cleaners.audit import Audit
+from vqadata.engine.hiring import EngineOptions, hire
+from vqadata.picture_pass import PicturePass, Task
+from vqadata.shards.reader import open_shards
+shards = open_shards(Path(sys.argv[1])); cutter = ChunkCutter()
+stage = PicturePass(Path(sys.argv[1]), [Audit()], None)
+tasks = [Task(chunk, (0,)) for n, (split, batch) in enumerate(shards.split_batches())
+         for chunk in cutter.cut(n, split, batch)]
+work = stage.open(); work(tasks[0])
+half = [(tasks[::2], tasks[1::2]), (tasks[1::2], tasks[::2])]
+spent = [0.0, 0.0]
+for plain, engine in half:
+    begun = time.process_time()
+    for task in plain:
+        work(task)
+    spent[0] += time.process_time() - begun
+    begun = time.process_time()
+    with hire(stage, EngineOptions(workers=0), False) as hired:
+        for task in engine:
+            hired.start(task).result()
+    spent[1] += time.process_time() - begun
+print(*spent)
+"""
+"""The same chunks by a plain loop and by the engine without workers, in turns."""
+
+
+def _loop_cpu(shards: Path) -> float:
+    done = subprocess.run([sys.executable, "-c", LOOP, str(shards)], capture_output=True, text=True,
+                          check=True)  # fmt: skip
+    plain, engine = map(float, done.stdout.split())
+    print(f"plain loop {plain:.2f} CPU s, engine without workers {engine:.2f}: "
+          f"{engine / plain:.3f}x")  # fmt: skip
+    return plain + engine
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=2000)
+    parser.add_argument("--side", type=int, default=96, help="Shorter side of a picture.")
+    parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--no-ray", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if given.quiet:
+            quiet(Path(folder), given.pictures, given.side)
+        else:
+            compare(Path(folder), given.pictures, given.side, not given.no_ray)
+
+
+if __name__ == "__main__":
+    main()
