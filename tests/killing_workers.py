@@ -183,8 +183,8 @@ class Exam:
             run.kill()
         elif victim == "node" and self._nodes:
             self._nodes.lose_one(self._chance)
-        else:
-            worker = int(case.looks()[-1][0])
+        elif looks := case.looks():
+            worker = int(looks[-1][0])
             if worker != run.pid:
                 kill(worker)
 

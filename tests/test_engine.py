@@ -123,6 +123,17 @@ def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 @pytest.mark.slow
+def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    options = EngineOptions(engine="ray", ray_address="nonsense")
+    with (
+        pytest.raises(VqaDataError, match="expected the address of a running Ray cluster"),
+        hire(Sums(tmp_path / "diary"), options, is_much=True) as engine,
+    ):
+        engine.start(Sum(1))
+
+
+@pytest.mark.slow
 def test_ray_does_the_same_through_deaths(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     stage = Sums(tmp_path / "diary")

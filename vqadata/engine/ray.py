@@ -186,19 +186,18 @@ def _library() -> Any:
 
 def _connect(ray: Any, address: str | None, workers: int | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address is None:
-        # Ray's own default is an address that other machines reach.
-        own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-        ray.init(address="local", num_cpus=workers or None, **own, **quiet)
-        return
+    # Ray's own default is an address that other machines reach.
+    own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "num_cpus": workers or None}
     try:
-        ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        ray.init(address=address or "local", **(quiet if address else quiet | own))
+    except Exception as error:  # noqa: BLE001 - Ray raises plain ones, too
         found = str(error).strip().splitlines()
         raise VqaDataError(
-            f"--ray-address {address}", found[0] if found else "no answer",
-            "the address of a running Ray cluster",
-            "Start one with `ray start --head`, or leave the option out.",
+            f"--ray-address {address}" if address else "--engine ray",
+            found[0] if found else "no answer",
+            "the address of a running Ray cluster" if address else "Ray to start on this machine",
+            "Start one with `ray start --head`, or leave the option out." if address
+            else "Try again when the machine has less to do, or use --engine local.",
         ) from None  # fmt: skip
 
 
