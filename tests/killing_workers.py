@@ -28,6 +28,7 @@ from tests.odd_pictures import saved, scene
 from vqadata.chunks import CHUNK
 
 PICTURES = 200
+LOOPBACK = "127.0.0.1"
 ROOT = Path(__file__).parents[1]
 
 RUN = """
@@ -114,10 +115,14 @@ class TwoNodes:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         from ray.cluster_utils import Cluster
 
-        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
+        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": LOOPBACK}
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
-        self._nodes = [self._cluster.add_node(num_cpus=1) for _ in range(2)]
+        self._nodes = [self._node(), self._node()]
         self.address = str(self._cluster.address)
+
+    def _node(self) -> Any:
+        # A driver looks for a node under its own address, and waits where there is none.
+        return self._cluster.add_node(num_cpus=1, node_ip_address=LOOPBACK)
 
     def lose_one(self, chance: random.Random) -> None:
         """SIGKILL the raylet of a node, and with it its workers; another node comes later."""
@@ -127,7 +132,7 @@ class TwoNodes:
 
     def replace(self) -> None:
         self._cluster.remove_node(self._lost, allow_graceful=False)
-        self._nodes.append(self._cluster.add_node(num_cpus=1))
+        self._nodes.append(self._node())
 
     def stop(self) -> None:
         self._cluster.shutdown()
