@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vqadata.errors import OptionError
 from vqadata.text_engine import TextLine
 from vqadata.watermarks.content import Asked, is_clinical, is_page
-from vqadata.watermarks.ground import lies_over
+from vqadata.watermarks.ground import lies_askew, lies_over
 from vqadata.watermarks.key import key, plain
 from vqadata.watermarks.lexicon import Lexicon, Scene
 from vqadata.watermarks.marks import Reading, Strings
@@ -168,6 +168,11 @@ def test_one_text_askew_across_the_middle_was_laid_over(turn: float, texts: int,
     spots = [spot(word, 320, 240 + 60 * n, high=40, turn=turn) for n, word in enumerate(words)]
     assert len(found(reading("a", *spots)._replace(laid_over=True))["a"]) == told
     assert found(reading("a", *spots))["a"] == []
+
+
+def test_a_picture_of_a_word_is_none() -> None:
+    assert lies_askew(spot("STAR", 320, 240, high=60, turn=-26))
+    assert not lies_askew(spot("STAR", 320, 240, high=240, turn=-26))
 
 
 def test_only_a_busy_ground_shows_that_a_text_was_laid_over() -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ASKEW = 12.0
 """Degrees from which on a text is askew: signs that are seen from the side seldom reach it."""
 
-LARGE = 0.04
-"""Smallest height of such letters, over the short side."""
+LARGE, HUGE = 0.04, 0.3
+"""Height of such letters over the short side; where they are larger, they are what is shown."""
 
 BUSY = 5.0
 """Mean difference, in grey levels, between what is between the letters and its own blur."""
@@ -37,7 +37,7 @@ def lies_over(grey: Grey, texts: list[Spot]) -> bool:
 def lies_askew(spot: Spot) -> bool:
     """Whether a text lies askew across the middle, in large letters."""
     angle = abs(spot.line.angle)
-    return spot.central and ASKEW <= angle <= 90 - ASKEW and spot.size >= LARGE
+    return spot.central and ASKEW <= angle <= 90 - ASKEW and LARGE <= spot.size <= HUGE
 
 
 def is_busy(grey: Grey, spot: Spot) -> bool:
