@@ -28,7 +28,6 @@ from tests.odd_pictures import saved, scene
 from vqadata.chunks import CHUNK
 
 PICTURES = 200
-LOOPBACK = "127.0.0.1"
 ROOT = Path(__file__).parents[1]
 
 RUN = """
@@ -115,14 +114,14 @@ class TwoNodes:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         from ray.cluster_utils import Cluster
 
-        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": LOOPBACK}
+        head = {"num_cpus": 0, "include_dashboard": False}
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self._nodes = [self._node(), self._node()]
         self.address = str(self._cluster.address)
 
     def _node(self) -> Any:
-        # A driver looks for a node under its own address, and waits where there is none.
-        return self._cluster.add_node(num_cpus=1, node_ip_address=LOOPBACK)
+        # Under the address of this machine: a driver waits where it finds no node under it.
+        return self._cluster.add_node(num_cpus=1)
 
     def lose_one(self, chance: random.Random) -> None:
         """SIGKILL the raylet of a node, and with it its workers; another node comes later."""
