@@ -64,13 +64,17 @@ def run(config: Path | None, **given: Any) -> None:
 
 
 @program.command(cls=ModelCommand, models=_options("TrainConfig"))
+@click.option("--processes", type=click.IntRange(1), help="How many; by default one.")
+@click.option("--device-gb", type=float, help="Memory of each; by default that of the one here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @CONFIG
-def plan(as_json: bool, config: Path | None, **given: Any) -> int:
-    """Say what a run on SHARDS will take: tokens of each row, padding, steps, memory.
+def plan(
+    processes: int | None, device_gb: float | None, as_json: bool, config: Path | None, **given: Any
+) -> int:
+    """Say what a run on SHARDS will take: tokens of each row, padding, steps, memory, time.
 
     Takes the options of run. No picture is opened. The exit status is 1 if the run would refuse its
-    rows as too long.
+    rows as too long, or cannot fit into the memory.
 
     \b
     Example:
@@ -82,9 +86,51 @@ def plan(as_json: bool, config: Path | None, **given: Any) -> int:
     from vqatrain import printing
     from vqatrain.planning import plan as plan_run
 
-    found = plan_run(options)
+    found = plan_run(options, processes, round(device_gb * 1e9) if device_gb else None)
     click.echo(found.model_dump_json(indent=1) if as_json else printing.planned(found))
-    return EXIT_UNBALANCED if found.too_long and options.too_long == "refuse" else 0
+    refused = found.too_long and options.too_long == "refuse"
+    return EXIT_UNBALANCED if refused or not found.fits else 0
+
+
+@program.command(context_settings={"ignore_unknown_options": True})
+@click.option("--nodes", type=click.IntRange(1), default=1, help="Machines.", show_default=True)
+@click.option("--processes", type=click.IntRange(1), default=1, help="On each; one a GPU.")
+@click.option(
+    "--engine",
+    type=click.Choice(["torchrun", "accelerate", "deepspeed", "megatron-swift"]),
+    default="torchrun",
+    help="What starts the processes; megatron-swift trains instead of vqatrain, on an export.",
+)
+@click.option("--print", "show", is_flag=True, help="Print the commands instead of starting them.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def launch(nodes: int, processes: int, engine: Any, show: bool, command: tuple[str, ...]) -> int:
+    """Start COMMAND, run or dpo with its options, in several processes, or say how it is started.
+
+    \b
+    Example:
+      vqatrain launch --processes 8 run shards --model org/model --distributed zero3
+      vqatrain launch --nodes 2 --processes 8 --print run shards --model org/model
+      vqatrain launch --engine megatron-swift --print run shards --model org/model --tuning full
+    """  # noqa: D301
+    from vqatrain.launching import Machines, commands, start
+
+    lines = commands(engine, Machines(nodes, processes), command, _read(command))
+    if show:
+        click.echo("\n".join(lines))
+        return 0
+    return start(lines, nodes)
+
+
+def _read(command: Sequence[str]) -> Any:
+    """The options of ``run`` or ``dpo``, as they were written."""
+    from vqatrain import config
+
+    kinds = {"run": config.TrainConfig, "dpo": config.DpoConfig}
+    if command[0] not in kinds:
+        raise click.UsageError(f"{command[0]!r} is neither run nor dpo")
+    context = program.commands[command[0]].make_context(command[0], list(command[1:]))
+    given = dict(context.params)
+    return build(kinds[command[0]], given, given.pop("config", None))
 
 
 @program.command()

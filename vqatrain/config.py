@@ -128,6 +128,13 @@ class TrainConfig(DataOptions, PictureOptions):
     gradient_checkpointing: bool = Field(
         False, description="Compute activations twice to save memory."
     )
+    distributed: str = Field(
+        "ddp",
+        description="What several processes share: ddp (the work), zero1, zero2, zero2_offload "
+        "(also optimiser and gradients), zero3, zero3_offload, fsdp2 (also weights), or a JSON "
+        "file of DeepSpeed or FSDP.",
+    )
+    liger: bool = Field(False, description="Use the GPU kernels of liger-kernel.")
     seed: int = Field(0, ge=0, description="Seed of weights, order and dropout.")
     workers: int = Field(
         0, ge=0, description="Processes that decode pictures; 0: none of their own."

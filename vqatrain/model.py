@@ -6,15 +6,15 @@ import json
 import logging
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.errors import OptionError
-from vqatrain import quantise, torchvision_cpu
+from vqatrain import parallel, quantise, torchvision_cpu
 from vqatrain.family import Loaded, Part, family_named, family_of_type
+from vqatrain.pace import is_main
 from vqatrain.tuning import put_on
 
 if TYPE_CHECKING:
@@ -55,12 +55,15 @@ def load(
     if not name.startswith(TINY):
         _check_reachable(name)
         return _from_pretrained(name, dtype, quantised)
-    built = family_named(name.removeprefix(TINY)).tiny(corpus)
-    if not quantised:
+    with parallel.whole_weights():
+        built = family_named(name.removeprefix(TINY)).tiny(corpus)
+    if not quantised and not parallel.zero_three():
         return built._replace(model=built.model.to(dtype))
-    with tempfile.TemporaryDirectory() as folder:
-        save(built, Path(folder))
-        loaded = _from_pretrained(folder, dtype, quantised)
+    with parallel.shared_folder() as folder:
+        if is_main():
+            save(built, folder)
+        parallel.wait()
+        loaded = _from_pretrained(str(folder), dtype, quantised)
     # The folder is gone, and no adapter should name it as its base.
     loaded.model.name_or_path = loaded.model.config.name_or_path = ""
     return loaded._replace(origin=built.origin)

@@ -5,26 +5,31 @@ No picture is opened, and no weights are loaded but those of tiny models.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vqatrain import contract, training, tuning
+from vqatrain import contract, training
 from vqatrain import model as models
 from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
 from vqatrain.data import Questions, trainable
 from vqatrain.family import Loaded
 from vqatrain.layout import SHOWN, Layout, Row, lay_out
+from vqatrain.lengths import Lengths
+from vqatrain.memory import Batch, Memory, device_bytes, memory
 from vqatrain.pace import pace
 
 if TYPE_CHECKING:
     from vqatrain.order import Rows
 
-NF4_BYTES = 0.5159
-"""Bytes of a weight in NF4 with double quantisation."""
+FORWARD, BACKWARD = 2, 2
+"""Floating-point operations of a weight and token; backward once for what is before a layer, and
+once more for the weights that are trained (Kaplan et al. 2020)."""
 
-ADAM_STATES = 2
+MATRIX = {"cuda": 8192, "cpu": 512}
+"""Side of the matrices by which the speed of this machine is told."""
 
 
 class Spread(BaseModel):
@@ -34,15 +39,6 @@ class Spread(BaseModel):
     median: int
     p95: int = Field(description="19 of 20 rows have no more.")
     most: int
-
-
-class Memory(BaseModel):
-    """Bytes on each device, without activations and what the libraries take for themselves."""
-
-    weights: int
-    gradients: int
-    optimiser: int
-    logits: int = Field(description="Of the batch with the longest answer, with their gradients.")
 
 
 class Plan(BaseModel):
@@ -63,14 +59,26 @@ class Plan(BaseModel):
     filled: float = Field(
         description="Share of tokens in the batches, or in the packed sequences; the rest is empty."
     )
+    largest: Batch
     memory: Memory
+    device: int = Field(description="Bytes of the device, or of the main memory without one.")
+    seconds: float = Field(
+        description="Least time of the language model, by the speed of matrix products here."
+    )
+
+    @property
+    def fits(self) -> bool:
+        """Whether the device has as much memory as is told here."""
+        return self.memory.total <= self.device
 
 
-def plan(config: TrainConfig) -> Plan:
+def plan(config: TrainConfig, processes: int | None = None, device: int | None = None) -> Plan:
     """Say what a run will take.
 
     Args:
         config: The run.
+        processes: How many; by default as this one was started.
+        device: Bytes of each device; by default of the one here.
 
     Raises:
         VqaDataError: The data cannot be trained on, or an option does not fit.
@@ -82,9 +90,10 @@ def plan(config: TrainConfig) -> Plan:
     contract.settle(loaded, config, config.prompt_suffix)
     # Rows that are too long are told, not refused.
     skipping = config.model_copy(update={"too_long": "skip"})
-    layout = lay_out(
-        skipping, questions, Batcher(loaded, config.prompt_suffix), loaded, pace(config)
-    )
+    step = pace(config)
+    step = step._replace(processes=processes or step.processes)
+    layout = lay_out(skipping, questions, Batcher(loaded, config.prompt_suffix), loaded, step)
+    largest = _largest(config, layout)
     total, answer = layout.lengths.total, layout.lengths.answer
     ids = questions.table["question_id"]
     return Plan(
@@ -102,7 +111,10 @@ def plan(config: TrainConfig) -> Plan:
         steps=layout.steps,
         examples=len(layout.schedule.order.rows),
         filled=_filled(config, layout),
-        memory=_memory(config, loaded, int(answer.max())),
+        seconds=_seconds(config, loaded, layout, step.processes),
+        largest=largest,
+        memory=memory(config, loaded, largest, step.processes),
+        device=device or device_bytes(),
     )
 
 
@@ -125,29 +137,50 @@ def _filled(config: TrainConfig, layout: Layout) -> float:
     places = 0
     for start in range(0, len(order), config.batch_size):
         batch = order.rows[start : start + config.batch_size]
-        widest = int(lengths.prompt[batch].max() + lengths.answer[batch].max())
-        places += widest * len(batch)
+        places += _width(lengths, batch) * len(batch)
     return used / places
 
 
-def _memory(config: TrainConfig, loaded: Loaded, longest_answer: int) -> Memory:
-    """Memory of one process, by arithmetic."""
-    family, size = loaded.family, models.choose_dtype(config.precision).itemsize
-    model = tuning.prepare(loaded.model, config)
-    quantised = training.quantised_parts(config)
-    weights = trained = 0.0
-    for name, weight in model.named_parameters():
-        adapter = ".lora_" in name
-        layer = name.endswith(".weight") and weight.ndim == 2 and ".embed" not in name
-        four_bit = layer and not adapter and family.part_of(name) in quantised
-        bytes_each = 4 if adapter else NF4_BYTES if four_bit else size
-        weights += weight.numel() * bytes_each
-        trained += weight.numel() * bytes_each if weight.requires_grad else 0
-    vocabulary = loaded.model.config.get_text_config().vocab_size
-    logits = config.batch_size * (longest_answer + 1) * vocabulary
-    return Memory(
-        weights=round(weights),
-        gradients=round(trained),
-        optimiser=round(trained * ADAM_STATES),
-        logits=logits * (size + 4 + 4),  # as computed, as float32, and the gradient of that
+def _largest(config: TrainConfig, layout: Layout) -> Batch:
+    """The batch with most places for tokens, of the run's own."""
+    order, lengths = layout.schedule.order, layout.lengths
+    if config.batching == "packed":
+        tokens = [int(lengths.total[order.at(place)].sum()) for place in range(len(order))]
+        rows = order.at(tokens.index(max(tokens)))
+        answers = int(lengths.answer[rows].sum()) + len(rows)
+        return Batch(rows=1, tokens=max(tokens), answers=answers)
+    starts = range(0, len(order), config.batch_size)
+    batches = [order.rows[start : start + config.batch_size] for start in starts]
+    widest = max(batches, key=lambda rows: len(rows) * _width(lengths, rows))
+    return Batch(
+        rows=len(widest),
+        tokens=_width(lengths, widest),
+        answers=max(len(rows) * int(lengths.answer[rows].max() + 1) for rows in batches),
     )
+
+
+def _width(lengths: Lengths, rows: Rows) -> int:
+    """Tokens of a row of a batch: prompts and answers are padded each to the longest."""
+    return int(lengths.prompt[rows].max() + lengths.answer[rows].max())
+
+
+def _seconds(config: TrainConfig, loaded: Loaded, layout: Layout, processes: int) -> float:
+    """Least time for the language model, at the speed of matrix products on this machine."""
+    import torch
+
+    places = layout.lengths.total[layout.schedule.order.rows].sum() / _filled(config, layout)
+    if config.batching == "packed":  # nothing is padded
+        places = layout.lengths.total[layout.schedule.order.rows].sum()
+    weights = sum(
+        weight.numel()
+        for name, weight in loaded.model.named_parameters()
+        if loaded.family.part_of(name) == "language" and ".embed" not in name
+    )
+    passes = FORWARD * (1 + config.gradient_checkpointing) + BACKWARD * (1 + (not config.adapters))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    side, dtype = MATRIX[device], models.choose_dtype(config.precision)
+    matrix = torch.ones(side, side, dtype=dtype, device=device)
+    started = time.perf_counter()
+    float((matrix @ matrix)[0, 0])  # asking for a number waits for it
+    seconds = time.perf_counter() - started
+    return float(places * weights * passes / (2 * side**3 / seconds) / processes)

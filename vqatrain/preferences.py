@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vqadata.errors import MissingExtraError
-from vqatrain import habit, run_folder, training, tuning
+from vqadata.errors import MissingExtraError, OptionError
+from vqatrain import habit, parallel, run_folder, training, tuning
 from vqatrain import model as models
 from vqatrain.batch import IGNORED, Batcher
 from vqatrain.config import DpoConfig
@@ -40,6 +40,11 @@ def dpo(config: DpoConfig) -> Path:
     """
     models.prepare_libraries()
     _require_trl()
+    if parallel.shards_weights(config.distributed):
+        raise OptionError(
+            "--distributed", f"{config.distributed} shards weights; answers are asked for before",
+            "ddp, zero1 or zero2",
+        )  # fmt: skip
     started = time.time()
     run_folder.refuse_existing(config)
     training.refuse_missing(config)
@@ -68,7 +73,7 @@ def dpo(config: DpoConfig) -> Path:
 
     if reference is None:
         model.delete_adapter("ref")  # TRL's copy of the adapter as it was
-    run_folder.save(folder, config, loaded._replace(model=model), agreed)
+    run_folder.save(folder, config, trainer, loaded.processor, agreed)
     facts = training.facts(config, questions, layout, trainer)
     answers = {"before": before.model_dump(), "after": after.model_dump()}
     facts |= {"loss": loss, "rows_without_pair": without, "answers": answers}

@@ -94,8 +94,11 @@ def planned(found: Plan) -> str:
             f"filled           {found.filled:.1%}",
             f"longest          {_rows(found.longest)}",
             f"too long         {too_long}",
+            f"largest batch    {found.largest.rows} x {found.largest.tokens:,} tokens",
             f"memory           {', '.join(f'{name} {size}' for name, size in memory.items())}",
-            "                 without activations",
+            f"                 {_gigabytes(found.memory.total)} of {_gigabytes(found.device)}"
+            + ("" if found.fits else ": does not fit"),
+            f"time             {found.seconds / 3600:.2f} hours at least",
         ]
     )
 

@@ -34,7 +34,6 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self._started = self._idle_since = time.monotonic()
         self._worked = self._waited = 0.0
         self._seen = (0, 0)
-        path.touch()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
         """Begin to count, also in the middle of a run that is continued."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vqadata.errors import MissingExtraError, OptionError
 from vqatrain.family import Family, Part
+from vqatrain.parallel import zero_three
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +40,8 @@ def loading_options(
     import torch
     from transformers import BitsAndBytesConfig
 
+    sharded = zero_three() or os.environ.get("ACCELERATE_USE_FSDP") == "true"
+
     # Full names: transformers compares from the start, so "visual" would skip nothing. And a list
     # replaces the default one, so that the output layer must stand in it.
     kept = [
@@ -49,8 +52,12 @@ def loading_options(
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
+        # Shards of weights are cut in their own type.
+        bnb_4bit_quant_storage=dtype if sharded else torch.uint8,
         llm_int8_skip_modules=kept,
     )
+    if zero_three():
+        return {"quantization_config": nf4}
     device: Any = int(os.environ.get("LOCAL_RANK", "0")) if torch.cuda.is_available() else "cpu"
     return {"quantization_config": nf4, "device_map": {"": device}}
 

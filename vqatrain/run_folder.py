@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from vqadata.errors import OptionError
-from vqatrain import card, contract, proof
+from vqatrain import card, contract, parallel, proof
 from vqatrain import model as models
 from vqatrain.config import TrainConfig
 from vqatrain.family import Loaded
+from vqatrain.pace import is_main
 
+LOG = "log.jsonl"
 CHECKPOINTS = "checkpoints"
 LIBRARIES = ("vqadata", "torch", "transformers", "peft", "accelerate", "pillow", "pyarrow")
 
@@ -25,7 +27,7 @@ def refuse_existing(config: TrainConfig) -> None:
     Raises:
         OptionError: The folder exists, and no checkpoint is continued.
     """
-    if config.out.exists() and config.resume is None:
+    if is_main() and config.out.exists() and config.resume is None:
         finished = (config.out / models.RUN_FILE).exists()
         found = "a finished run" if finished else "a run that did not finish, or other files"
         raise OptionError(
@@ -36,19 +38,37 @@ def refuse_existing(config: TrainConfig) -> None:
 
 def begin(config: TrainConfig, loaded: Loaded, labels: proof.LabelProof) -> Path:
     """Make the folder; write configuration, label proof, and a base that lies nowhere else."""
+    if not is_main():
+        return config.out
     config.out.mkdir(parents=True, exist_ok=True)
     _write_json(config.out / "config.json", config.model_dump(mode="json"))
+    (config.out / LOG).touch()
     proof.write(labels, config.out)
     if loaded.origin is not None and config.adapters:
         models.save(loaded._replace(model=loaded.origin), config.out / models.BASE_FOLDER)
     return config.out
 
 
-def save(folder: Path, config: TrainConfig, trained: Loaded, agreed: contract.Contract) -> None:
-    """Save the model, or the adapter, with the processor and the contract of preprocessing."""
-    target = folder / (models.ADAPTER_FOLDER if config.adapters else models.MODEL_FOLDER)
-    models.save(trained, target)
-    contract.write(agreed, target)
+def save(
+    folder: Path, config: TrainConfig, trainer: Any, processor: Any, agreed: contract.Contract
+) -> None:
+    """Save the model, or the adapter, with the processor and the contract of preprocessing.
+
+    Weights that processes share are put together; all of them take part.
+    """
+    whole = trainer.accelerator.unwrap_model(trainer.model_wrapped)
+    state = parallel.whole_state(trainer)
+    options: dict[str, Any] = {}
+    if state is not None:
+        tied = getattr(whole, "all_tied_weights_keys", {})
+        options["state_dict"] = {name: state[name] for name in state if name not in tied}
+        if not config.adapters:  # transformers would name them after the folder they came from
+            options["save_original_format"] = False
+    if is_main():
+        target = folder / (models.ADAPTER_FOLDER if config.adapters else models.MODEL_FOLDER)
+        whole.save_pretrained(str(target), **options)
+        processor.save_pretrained(str(target))
+        contract.write(agreed, target)
 
 
 def finish(folder: Path, started: float, facts: dict[str, Any]) -> None:
@@ -59,6 +79,8 @@ def finish(folder: Path, started: float, facts: dict[str, Any]) -> None:
         started: Seconds since the epoch.
         facts: What was trained on, and how it went.
     """
+    if not is_main():
+        return
     with contextlib.suppress(OSError):  # the trainer makes the folder also where nothing comes in
         (folder / CHECKPOINTS).rmdir()
     record = {

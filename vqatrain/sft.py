@@ -58,7 +58,7 @@ def run(config: TrainConfig, control: bool = False) -> Path:
     training.watch(trainer, config, batcher, watched)
     loss = training.train(trainer, config, folder, layout)
 
-    run_folder.save(folder, config, loaded._replace(model=model), agreed)
+    run_folder.save(folder, config, trainer, loaded.processor, agreed)
     facts = training.facts(config, questions, layout, trainer)
     run_folder.finish(folder, started, facts | {"loss": loss, "control": control})
     return folder

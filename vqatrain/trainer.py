@@ -10,6 +10,7 @@ import torch
 from transformers import Trainer, TrainerCallback
 
 from vqadata.errors import VqaDataError
+from vqatrain import parallel
 from vqatrain.packing import PLACES
 from vqatrain.trace import Trace
 
@@ -29,6 +30,11 @@ class Traced:
         """Write this trace while training."""
         self.trace, self._batches = trace, list[list[int]]()
         self.add_callback(_Writer(self))  # type: ignore[attr-defined]
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """Make what the processes have in common."""
+        super().create_accelerator_and_postprocess()  # type: ignore[misc]
+        parallel.fully_shard(self)
 
     def get_batch_samples(self, *given: Any) -> tuple[list[Any], Any]:
         """Take the places out of the batches of a step, and see what other processes have."""
@@ -69,6 +75,9 @@ class _Writer(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        parallel.check_sharded(self._trainer)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         if state.is_world_process_zero:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from vqadata.errors import MissingExtraError
-from vqatrain import composing, contract, proof, quantise, tuning
+from vqadata.errors import MissingExtraError, OptionError
+from vqatrain import composing, contract, parallel, proof, quantise, tuning
 from vqatrain import model as models
 from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
@@ -19,7 +19,7 @@ from vqatrain.family import Loaded, Part
 from vqatrain.layout import Layout
 from vqatrain.pace import Pace, is_main
 from vqatrain.packing import Collator, PackBatcher
-from vqatrain.run_folder import CHECKPOINTS
+from vqatrain.run_folder import CHECKPOINTS, LOG
 from vqatrain.trace import Trace
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,8 @@ def load(config: TrainConfig, corpus: Iterable[str]) -> tuple[Loaded, contract.C
     if config.vision_tower is None:
         loaded = models.load(base, dtype, corpus, quantised_parts(config))
     else:
-        loaded, before = composing.compose(config, corpus), None
+        with parallel.whole_weights():
+            loaded, before = composing.compose(config, corpus), None
     agreed = contract.settle(loaded, config, config.prompt_suffix, before)
     if before is not None and (changes := contract.differences(before, agreed)):
         log.warning("other preprocessing than the model was trained with: %s", changes)
@@ -110,6 +111,8 @@ def arguments(config: TrainConfig, pace: Pace) -> dict[str, Any]:
     """
     import torch
 
+    if config.liger:
+        _require_liger()
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(config.out / "tensorboard")
     os.environ["WANDB_DIR"] = str(config.out)
     os.environ.setdefault("WANDB_PROJECT", "vqatrain")
@@ -138,6 +141,8 @@ def arguments(config: TrainConfig, pace: Pace) -> dict[str, Any]:
         "include_num_input_tokens_seen": "non_padding",
         "remove_unused_columns": False,
         "disable_tqdm": True,
+        "use_liger_kernel": config.liger,
+        **parallel.arguments(config.distributed),
     }
 
 
@@ -150,9 +155,18 @@ def watch(trainer: Any, config: TrainConfig, batcher: Batcher, rows: Questions |
 
     trainer.pop_callback(PrinterCallback)
     callbacks = trainer.callback_handler.callbacks
-    callbacks.insert(0, Progress(config.out / "log.jsonl"))
+    callbacks.insert(0, Progress(config.out / LOG))
     if rows is not None:
         callbacks.insert(1, HeldOut(trainer, rows, batcher, config))
+
+
+def _require_liger() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise OptionError("--liger", "no GPU", "a GPU: its kernels run nowhere else", "Leave it.")
+    if importlib.util.find_spec("liger_kernel") is None:
+        raise OptionError("--liger", "liger-kernel is not installed", "pip install liger-kernel")
 
 
 def train(trainer: Any, config: TrainConfig, folder: Path, layout: Layout) -> float:

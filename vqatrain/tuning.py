@@ -75,7 +75,12 @@ def put_on(model: Any, adapter: Path) -> Any:
 def count_parameters(model: Any) -> dict[str, int]:
     """Number of parameters, and of those that are trained; four-bit weights count as they were."""
     sizes = [
-        (getattr(weight, "quant_state", None), weight.numel(), weight.requires_grad)
+        # ZeRO-3 leaves a shard, and keeps the size that it was cut from.
+        (
+            getattr(weight, "quant_state", None),
+            getattr(weight, "ds_numel", weight.numel()),
+            weight.requires_grad,
+        )
         for weight in model.parameters()
     ]
     counted = [(state.shape.numel() if state else size, on) for state, size, on in sizes]

@@ -129,3 +129,53 @@ def test_memory_of_seven_billion_parameters(shards: Path, tmp_path: Path) -> Non
     assert both.weights == pytest.approx(5.90e9 + adapters, rel=5e-3)
     assert lora.gradients == pytest.approx(adapters, rel=2e-3)
     assert lora.optimiser == 2 * lora.gradients
+
+
+def test_processes_share_what_the_preset_says(shards: Path) -> None:
+    def planned(**options: Any) -> Any:
+        return plan(config(shards, Path("unused"), tuning="full", **options), processes=8)
+
+    alone, shared = planned().memory, planned(distributed="zero3").memory
+    parts = ("weights", "gradients", "optimiser")
+    for part in parts:
+        assert getattr(shared, part) == pytest.approx(getattr(alone, part) / 8, abs=1)
+    two = planned(distributed="zero2_offload").memory
+    assert (two.weights, two.optimiser) == (alone.weights, 0)
+    kept = planned(gradient_checkpointing=True)
+    borders = 2 * 4 * 96 * kept.largest.tokens * kept.largest.rows
+    assert kept.memory.activations == borders + alone.activations // 2
+
+
+def test_activations_are_what_autograd_keeps(shards: Path) -> None:
+    """The plan's language model runs on its own; here the whole model runs on a real batch."""
+    from vqatrain.data import Questions
+
+    options = config(shards, Path("unused"), tuning="full", batch_size=4, max_steps=1, split=None)
+    found = plan(options)
+    assert found.largest.rows == 4
+    questions = Questions(options)
+    loaded = models.load("tiny:smolvlm", torch.float32, questions.texts())
+    batch = Batcher(loaded)([questions.example(row) for row in range(4)])
+    kept: dict[int, torch.UntypedStorage] = {}
+    own = {weight.untyped_storage()._cdata for weight in loaded.model.parameters()}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            kept[storage._cdata] = storage
+        return tensor
+
+    for part in (loaded.model.model.vision_model, loaded.model.model.connector):
+        part.requires_grad_(False)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loaded.model.train()(**batch)
+    real = sum(storage.nbytes() for storage in kept.values())
+    tokens = batch["input_ids"].numel() / (4 * found.largest.tokens)
+    assert found.memory.activations * tokens == pytest.approx(real, rel=0.25)
+
+
+def test_what_does_not_fit_is_refused(shards: Path, run_cli: Callable[..., Any]) -> None:
+    words = ["plan", shards, "--model", "tiny:smolvlm", "--device-gb", 0.001]
+    done = run_cli(*words, program="vqatrain")
+    assert done.returncode == 1
+    assert "of 1.00 MB: does not fit" in done.stdout

@@ -93,3 +93,17 @@ def test_what_is_not_there_is_told(traced: Path, tmp_path: Path) -> None:
         look_up(traced, row="cat")
     with pytest.raises(VqaDataError, match="no such file"):
         look_up(tmp_path)
+
+
+def test_memory_that_runs_out_names_the_rows(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import Trainer
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Trainer, "compute_loss", fail)
+    with pytest.raises(VqaDataError, match=r"step 1, question \d+, \d+, \d+: memory ran out; 3 r"):
+        run(config(shards, tmp_path / "run", **OPTIONS))

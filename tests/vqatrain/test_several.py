@@ -1,0 +1,179 @@
+"""Several processes reach the losses of one, in every mode; none waits for a picture."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import encoded
+from tests.vqatrain.conftest import COLOURS
+from tests.vqatrain.test_training import losses
+from vqadata import convert
+from vqadata.errors import OptionError
+from vqadata.sources.messages import Messages
+from vqatrain import TrainConfig, run
+from vqatrain.model import load
+from vqatrain.parallel import arguments, presets, shards_weights
+
+ROOT = Path(__file__).parent.parent.parent
+ONE = {"lora_dropout": 0.0, "threads": 1, "logging_steps": 1, "report_to": "none", "batch_size": 4}
+COMMON: dict[str, Any] = {
+    "model": "tiny:qwen2_5_vl", "max_steps": 3, "warmup_steps": 1, "learning_rate": 3e-3, **ONE,
+}  # fmt: skip
+
+TUNINGS = ("full", "lora", "qlora")
+SOME = [
+    ("zero2_offload", "full"), ("zero3", "full"), ("zero3", "qlora"), ("fsdp2", "full"),
+    ("fsdp2", "lora"),
+]  # fmt: skip
+ALL = [(mode, tuning) for mode in presets() for tuning in TUNINGS]
+MODES = ALL if "VQATRAIN_ALL_MODES" in os.environ else SOME
+"""What is held; all of it takes four minutes."""
+
+
+def row(number: int) -> dict[str, Any]:
+    """Every other row has no picture."""
+    colour, mark = COLOURS[number % 4], "<image>" if number % 2 else ""
+    said = [{"role": "user", "content": f"{mark}What colour is part {number}?"},
+            {"role": "assistant", "content": colour}]  # fmt: skip
+    return {"messages": said, "images": [f"{number % 4}.png"] if number % 2 else []}
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mixed")
+    for number, colour in enumerate(COLOURS):
+        (folder / f"{number}.png").write_bytes(encoded(colour, (64, 64)))
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row(n)) + "\n" for n in range(16)))
+    convert(Messages(data=[folder / "rows.jsonl"], split="train"), folder / "shards")
+    return folder / "shards"
+
+
+@pytest.fixture(scope="module")
+def alone(mixed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same runs in one process."""
+    out = tmp_path_factory.mktemp("alone")
+    for tuning in TUNINGS:
+        run(TrainConfig(shards=mixed, out=out / tuning, tuning=tuning, save_steps=1, **COMMON))  # type: ignore[arg-type]
+    return out
+
+
+@pytest.fixture(scope="module")
+def several(mixed: Path, alone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All modes, one after the other, in two processes that are started once."""
+    out = tmp_path_factory.mktemp("several")
+    options = COMMON | {"shards": str(mixed), "batch_size": 1, "gradient_accumulation": 2}
+    jobs = [
+        options | {"out": str(out / f"{mode}-{tuning}"), "tuning": tuning, "distributed": mode}
+        for mode, tuning in MODES
+    ]
+    checkpoint = str(alone / "full" / "checkpoints" / "checkpoint-1")
+    jobs.append(options | {"out": str(out / "goes-on"), "tuning": "full", "resume": checkpoint})
+    (out / "jobs.json").write_text(json.dumps(jobs))
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+         "-m", "tests.vqatrain.several", str(out / "jobs.json")],
+        capture_output=True, text=True, check=False, timeout=400, cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
+                          "TORCH_EXTENSIONS_DIR": str(out / "compiled")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "tuning"), MODES)
+def test_several_processes_reach_the_losses_of_one(
+    mode: str, tuning: str, alone: Path, several: Path
+) -> None:
+    found = several / f"{mode}-{tuning}"
+    assert losses(found) == pytest.approx(losses(alone / tuning), abs=1e-3)
+    assert (found / "trace.jsonl").read_bytes() == (alone / tuning / "trace.jsonl").read_bytes()
+    ours, theirs = (json.loads((f / "run.json").read_text()) for f in (found, alone / tuning))
+    assert ours["parameters"] == theirs["parameters"]
+    weights, expected = saved(found, tuning), saved(alone / tuning, tuning)
+    assert weights.keys() == expected.keys()
+    assert max(float((weights[name] - expected[name]).abs().max()) for name in weights) < 2e-3
+
+
+def saved(folder: Path, tuning: str) -> dict[str, torch.Tensor]:
+    if tuning == "full":
+        state: dict[str, torch.Tensor] = load(
+            str(folder / "model"), torch.float32
+        ).model.state_dict()
+        return state
+    return load_file(folder / "adapter" / "adapter_model.safetensors")
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_in_more_processes(alone: Path, several: Path) -> None:
+    assert losses(several / "goes-on") == pytest.approx(losses(alone / "full")[1:], abs=1e-4)
+    trace = (several / "goes-on" / "trace.jsonl").read_bytes()
+    assert trace == (alone / "full" / "trace.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+def test_nothing_was_compiled(several: Path) -> None:
+    assert not (several / "compiled").exists()
+
+
+def test_presets_are_what_they_say() -> None:
+    assert {"ddp", "zero1", "zero2", "zero3", "zero3_offload", "fsdp2"} <= set(presets())
+    assert {name for name in presets() if shards_weights(name)} == {
+        "zero3", "zero3_offload", "fsdp2",
+    }  # fmt: skip
+
+
+def test_a_process_of_its_own_shares_nothing() -> None:
+    with pytest.raises(OptionError, match="zero2 in a process of its own"):
+        arguments("zero2")
+    with pytest.raises(OptionError, match="'zero9' cannot be read; expected one of ddp, fsdp2"):
+        arguments("zero9")
+
+
+def test_kernels_of_a_gpu_are_refused_without_one(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="--liger: no GPU"):
+        run(TrainConfig(shards=shards, out=tmp_path / "run", liger=True, **COMMON))
+    assert not (tmp_path / "run").exists()
+
+
+LAUNCH = ["launch", "--nodes", "2", "--processes", "8", "--print"]
+RUN = ["run", "my shards", "--model", "org/m", "--batch-size", "2"]
+SWIFT = [*LAUNCH, "--engine", "megatron-swift"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["launch", "--processes", "8", "--print"], "torchrun --standalone --nproc-per-node 8 -m"),
+        (LAUNCH, '--nnodes 2 --nproc-per-node 8 --node-rank "$NODE_RANK" --master-addr'),
+        ([*LAUNCH, "--engine", "accelerate"], "--num_processes 16 --multi_gpu --num_machines 2"),
+        ([*LAUNCH, "--engine", "deepspeed"], "deepspeed --num_nodes 2 --num_gpus 8 --no_ssh"),
+        (SWIFT, "vqadata export ms-swift 'my shards' -o"),
+        (SWIFT, "--micro_batch_size 2 --global_batch_size 32"),
+    ],
+)
+def test_commands_are_printed(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vqatrain.cli import program
+
+    program.main([*options, *RUN], standalone_mode=False)
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert "'my shards'" in printed
+
+
+def test_what_megatron_cannot_train_is_refused() -> None:
+    from vqatrain.cli import program
+
+    with pytest.raises(OptionError, match="--engine megatron-swift: qlora"):
+        program.main([*SWIFT, *RUN, "--tuning", "qlora"], standalone_mode=False)
