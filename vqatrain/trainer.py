@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainerCallback
+from transformers import PreTrainedModel, Trainer, TrainerCallback
 
 from vqadata.errors import VqaDataError
 from vqatrain import parallel
@@ -57,6 +57,19 @@ class Traced:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
                 raise
             raise self._with(places) from error
+
+    def _load_from_checkpoint(self, folder: str, model: Any = None) -> None:
+        """Load weights by the names under which they were saved.
+
+        The library takes these for the names in memory. Most families are saved under others, and
+        the library leaves such weights as they are, without a word.
+        """
+        super()._load_from_checkpoint(folder, model)  # type: ignore[misc]
+        target = model or self.model  # type: ignore[attr-defined]
+        sharded = any(hasattr(weight, "device_mesh") for weight in target.parameters())
+        if isinstance(target, PreTrainedModel) and not sharded:
+            saved = type(target).from_pretrained(folder, dtype=target.dtype, use_safetensors=True)
+            target.load_state_dict(saved.state_dict())
 
     def _with(self, places: Sequence[int]) -> VqaDataError:
         """What to say when memory ran out."""

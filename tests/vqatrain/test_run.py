@@ -52,12 +52,13 @@ def test_same_seed_gives_same_losses(shards: Path, tmp_path: Path) -> None:
     assert losses[0] == losses[1]
 
 
-def test_resumed_run_goes_on_as_if_never_stopped(shards: Path, tmp_path: Path) -> None:
-    straight = run(config(shards, tmp_path / "straight", max_steps=4))
-    stopped = run(config(shards, tmp_path / "stopped", max_steps=4, save_steps=2))
+@pytest.mark.parametrize("model", ["tiny:smolvlm", "tiny:llava"])  # llava is saved by other names
+def test_resumed_run_goes_on_as_if_never_stopped(model: str, shards: Path, tmp_path: Path) -> None:
+    straight = run(config(shards, tmp_path / "straight", max_steps=4, model=model))
+    stopped = run(config(shards, tmp_path / "stopped", max_steps=4, save_steps=2, model=model))
     resumed = run(
         config(
-            shards, tmp_path / "resumed", max_steps=4, save_steps=2,
+            shards, tmp_path / "resumed", max_steps=4, save_steps=2, model=model,
             resume=stopped / "checkpoints" / "checkpoint-2",
         )
     )  # fmt: skip
