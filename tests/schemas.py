@@ -13,8 +13,17 @@ from vqadata.record import Record
 from vqadata.reports.summary import Reported
 from vqadata.shards.manifest import Manifest
 from vqatrain.card import Card
-from vqatrain.config import DpoConfig, EvalConfig, MergeConfig, ProveConfig, TrainConfig
+from vqatrain.config import (
+    DpoConfig,
+    EvalConfig,
+    ExportConfig,
+    MergeConfig,
+    ProveConfig,
+    TrainConfig,
+)
 from vqatrain.contract import Contract
+from vqatrain.downloading import Fetched
+from vqatrain.exporting import Exported
 from vqatrain.gates import Gates
 from vqatrain.merging import Merge
 from vqatrain.planning import Plan
@@ -35,6 +44,9 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "eval-config": EvalConfig,
     "merge-config": MergeConfig,
     "prove-config": ProveConfig,
+    "model-export-config": ExportConfig,
+    "model-export": Exported,
+    "download": Fetched,
     "scores": Scores,
     "preprocessing": Contract,
     "label-proof": LabelProof,

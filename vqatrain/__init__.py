@@ -12,8 +12,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqatrain.config import DpoConfig, EvalConfig, MergeConfig, ProveConfig, TrainConfig
+    from vqatrain.config import (
+        DpoConfig,
+        EvalConfig,
+        ExportConfig,
+        MergeConfig,
+        ProveConfig,
+        TrainConfig,
+    )
     from vqatrain.evaluation import evaluate
+    from vqatrain.exporting import export
     from vqatrain.infer import load
     from vqatrain.merging import merge
     from vqatrain.planning import plan
@@ -22,18 +30,20 @@ if TYPE_CHECKING:
     from vqatrain.sft import run
 
 __all__ = [
-    "DpoConfig", "EvalConfig", "MergeConfig", "ProveConfig", "TrainConfig",
-    "dpo", "evaluate", "load", "merge", "plan", "prove", "run",
+    "DpoConfig", "EvalConfig", "ExportConfig", "MergeConfig", "ProveConfig", "TrainConfig",
+    "dpo", "evaluate", "export", "load", "merge", "plan", "prove", "run",
 ]  # fmt: skip
 
 _HOMES = {
     "DpoConfig": "vqatrain.config",
     "EvalConfig": "vqatrain.config",
+    "ExportConfig": "vqatrain.config",
     "MergeConfig": "vqatrain.config",
     "ProveConfig": "vqatrain.config",
     "TrainConfig": "vqatrain.config",
     "dpo": "vqatrain.preferences",
     "evaluate": "vqatrain.evaluation",
+    "export": "vqatrain.exporting",
     "load": "vqatrain.infer",
     "merge": "vqatrain.merging",
     "plan": "vqatrain.planning",

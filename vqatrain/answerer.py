@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from vqadata.errors import VqaDataError
-from vqatrain import contract
+from vqatrain import contract, graphs
 from vqatrain import model as models
 from vqatrain.batch import Batcher, Chat, placed
 from vqatrain.config import AnswerOptions
@@ -129,7 +130,10 @@ def _load(options: AnswerOptions) -> tuple[Loaded, contract.Contract]:
     """
     trained = models.find_trained(options.model, options.adapter)
     dtype = models.choose_dtype(options.precision)
-    loaded = models.load_trained(trained, dtype, options.quantise)
+    if graphs.is_export(Path(trained.base)):
+        loaded = graphs.load(Path(trained.base), options)
+    else:
+        loaded = models.load_trained(trained, dtype, options.quantise)
     agreed = contract.read(trained.folder)
     suffix = options.prompt_suffix
     if suffix is None:

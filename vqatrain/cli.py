@@ -320,6 +320,44 @@ def merge(config: Path | None, **given: Any) -> None:
     click.echo(printing.merged(merge_adapter(options), options.out))
 
 
+@program.command(cls=ModelCommand, models=_options("ExportConfig"))
+@CONFIG
+def export(config: Path | None, **given: Any) -> None:
+    """Write RUN, its adapter merged, for others to run, and say what differs.
+
+    \b
+    Example:
+      vqatrain export runs/first -o first-hf
+      vqatrain export runs/first --format onnx -o first-onnx
+    """  # noqa: D301
+    from vqatrain.config import ExportConfig
+
+    options = build(ExportConfig, given, config)
+    from vqatrain import printing
+    from vqatrain.exporting import export as export_model
+
+    click.echo(printing.exported(export_model(options), options.out))
+
+
+@program.command(cls=ModelCommand, models=_options("DownloadConfig"))
+def download(**given: Any) -> None:
+    """Fetch MODEL from the hub: safetensors alone, resumed, held against the hub's digests.
+
+    \b
+    Example:
+      vqatrain download HuggingFaceTB/SmolVLM-256M-Instruct --show
+      vqatrain download HuggingFaceTB/SmolVLM-256M-Instruct -o models/smolvlm
+    """  # noqa: D301
+    from vqatrain import printing
+    from vqatrain.config import DownloadConfig
+    from vqatrain.downloading import download as fetch
+
+    options = build(DownloadConfig, given)
+    done = fetch(options, lambda offer: click.echo(printing.offer(offer)))
+    if done is not None:
+        click.echo(f"{options.folder}: {len(done.files)} files, all as the hub says")
+
+
 @program.command()
 def families() -> None:
     """List the model families that are found.

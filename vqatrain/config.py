@@ -235,6 +235,11 @@ class AnswerOptions(PictureOptions):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 on an accelerator that knows it, else fp32."
     )
+    provider: list[str] = Field(
+        [],
+        description="Provider of ONNX Runtime, such as CUDAExecutionProvider, for a model that was "
+        "exported as onnx; may be given several times, the first choice first.",
+    )
     threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")
 
 
@@ -357,3 +362,50 @@ class MergeConfig(BaseModel):
         "auto", description="auto: bf16 on an accelerator that knows it, else fp32."
     )
     threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")
+
+
+class ExportConfig(BaseModel):
+    """Options of ``vqatrain export``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(
+        description="Run folder, model folder or hub id.", json_schema_extra={"argument": True}
+    )
+    format: str = Field(
+        "hf",
+        description="hf: weights, processor and contract for plain transformers; onnx: a graph for "
+        "each part of the model.",
+    )
+    adapter: Path | None = Field(None, description="Adapter folder; that of the run by default.")
+    out: Path = Field(
+        Path("runs/exported"),
+        description="Folder to write; must not exist.",
+        json_schema_extra={"short": "-o"},
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "fp32", description="Numbers of the weights; ONNX takes fp32 alone."
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")
+
+
+class DownloadConfig(BaseModel):
+    """Options of ``vqatrain download``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(
+        description="Id of a model of the hub, ORG/NAME.", json_schema_extra={"argument": True}
+    )
+    revision: str = Field("main", description="Branch, tag or commit.")
+    out: Path | None = Field(
+        None,
+        description="Folder to fetch into; by default models/NAME.",
+        json_schema_extra={"short": "-o"},
+    )
+    show: bool = Field(False, description="Only say what there is, and under which licence.")
+
+    @property
+    def folder(self) -> Path:
+        """Where the model goes."""
+        return self.out or Path("models") / self.model.rpartition("/")[2]

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TINY = "tiny:"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 RUN_FILE = "run.json"
+GRAPHS = "export.json"
+"""File of transformers that names the graphs of an exported model."""
+
 MODEL_FOLDER, ADAPTER_FOLDER, BASE_FOLDER = "model", "adapter", "base"
 
 
@@ -145,6 +148,9 @@ def _check_reachable(name: str) -> None:
     if Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
             raise OptionError("--model", f"{name}: no config.json in it", expected, remedy)
+        if (Path(name) / GRAPHS).is_file():
+            found = f"{name}: graphs without weights, which can only answer"
+            raise OptionError("--model", found, "a folder with weights")
     elif not HUB_ID.fullmatch(name):
         raise OptionError("--model", f"{name}: no such folder", expected, remedy)
     else:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from vqatrain.card import MARKDOWN as CARD
 from vqatrain.card import Card
+from vqatrain.downloading import Offer
+from vqatrain.exporting import Exported
 from vqatrain.family import family_named, family_names
 from vqatrain.intervals import Interval
 from vqatrain.layout import SHOWN, Row
@@ -14,6 +16,7 @@ from vqatrain.merging import Merge
 from vqatrain.metric import all_metrics
 from vqatrain.metric_table import Disagreement
 from vqatrain.planning import Plan, Spread
+from vqatrain.probe import Difference
 from vqatrain.score import Scored
 from vqatrain.scoring import Score, Scores
 
@@ -116,11 +119,11 @@ def _gigabytes(size: int) -> str:
 
 
 def merged(done: Merge, out: Path) -> str:
-    """What a merge changed, in probabilities of the next token."""
+    """What a merge changed where the next token is named."""
     lines = [f"{out}: {done.adapter} merged in {done.precision}"]
-    lines.append(f"largest difference to base with adapter: {done.difference:.1e}")
+    lines.append(f"largest difference to base with adapter: {_apart(done.difference)}")
     if done.difference_to_quantised is not None:
-        found = f"{done.difference_to_quantised:.1e}"
+        found = _apart(done.difference_to_quantised)
         lines.append(f"largest difference to quantised base with adapter: {found}")
     return "\n".join(lines)
 
@@ -129,6 +132,28 @@ def proved(found: Card) -> str:
     """A line a gate, and where the card lies."""
     lines = [f"{gate.state:8} {gate.name}: {gate.found}" for gate in found.gates]
     return "\n".join([*lines, f"run card: {CARD} in {found.run}"])
+
+
+def exported(done: Exported, out: Path) -> str:
+    """What was written, and what differs where the next token is named."""
+    apart = f"largest difference to PyTorch: {_apart(done.difference)}"
+    return f"{out}: {done.model} as {done.format}, {len(done.files)} files\n{apart}"
+
+
+def offer(found: Offer) -> str:
+    """What a model of the hub is, its licence, and what is fetched of it."""
+    lines = [f"{found.model} at {found.commit[:12]}", f"licence: {found.licence}"]
+    for file in found.files:
+        digest = f"sha256 {file.sha256}" if file.sha256 else f"git {file.git}"
+        lines.append(f"  {file.name:40}{_gigabytes(file.size):>12}  {digest}")
+    if found.left:
+        lines.append(f"not fetched: {', '.join(found.left)}")
+    lines.append(f"{len(found.files)} files, {_gigabytes(found.size)}")
+    return "\n".join(lines)
+
+
+def _apart(found: Difference) -> str:
+    return f"{found.logits:.1e} in logits, {found.probability:.1e} in probabilities"
 
 
 def families() -> str:

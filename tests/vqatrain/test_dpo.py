@@ -67,7 +67,7 @@ def test_it_learns_to_prefer(family: str, pairs: Path, tmp_path: Path) -> None:
     assert record["answers"]["before"]["rows"] == record["answers"]["after"]["rows"] == 4
     assert not (out / "adapter" / "ref").exists()
     given = answers(pairs, out, tmp_path / "answers")
-    assert merge(MergeConfig(model=str(out), out=tmp_path / "merged")).difference < 1e-4
+    assert merge(MergeConfig(model=str(out), out=tmp_path / "merged")).difference.logits < 1e-4
     assert answers(pairs, tmp_path / "merged", tmp_path / "again") == given
 
 

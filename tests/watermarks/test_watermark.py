@@ -200,3 +200,32 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_letters_can_be_drawn() -> None:
     assert letters("alamy", 18).max() > 200
+
+
+def drawings(folder: Path) -> Path:
+    """Forty drawings on bright ground, half of them with one mark; two words stand in each."""
+    folder.mkdir(exist_ok=True)
+    lines = []
+    for number in range(40):
+        random = np.random.default_rng(number)
+        grey = np.full((256, 256), 240, np.uint8)
+        top, left = random.integers(20, 150, 2)
+        grey[top : top + 40, left : left + 50] = random.integers(0, 120)
+        if number % 2:
+            grey = 255 - stamped(255 - grey, "(c) LUMORA", 18, 0.6, (-8, -8))
+        Image.fromarray(grey).save(folder / f"{number}.png")
+        row = {"id": str(number), "image": f"{number}.png", "question": "What is shown?",
+               "answer": "square"}  # fmt: skip
+        lines.append(json.dumps(row))
+    (folder / "data.jsonl").write_text("\n".join(lines))
+    return data_again(folder)
+
+
+def test_on_drawings_a_mark_that_can_be_read_is_no_layout(tmp_path: Path) -> None:
+    """Edges alone cannot tell it from an axis title; what a sample says holds for all pictures."""
+    shards = drawings(tmp_path / "raw")
+    findings = cleaned(shards, tmp_path / "out", policy="mask", ocr_sample=12)
+    assert {f["code"] for f in findings} == {"recurrent-overlay"}
+    assert {f["action"] for f in findings} == {"mask"}
+    assert sorted(int(Path(f["path"]).stem) for f in findings) == list(range(1, 40, 2))
+    assert cleaned(shards, tmp_path / "blind", ocr_engine="none") == []

@@ -20,7 +20,7 @@ from vqadata.watermarks.lexicon import Lexicon
 from vqadata.watermarks.marks import REPEATED, Reading, Strings
 from vqadata.watermarks.mending import Plan, clinical_boxes, mended
 from vqadata.watermarks.questions import Questions, gather
-from vqadata.watermarks.sentence import Known, Policy, Sentence, said, sentenced
+from vqadata.watermarks.sentence import Known, Policy, Sentence, is_told, said, sentenced
 from vqadata.watermarks.sheet import Shown
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Inquest:
             lexicon: Words that are marks.
             engine: What read it, for the evidence.
         """
-        known = self._overlays(tally, readings)
         strings = Strings(readings.values(), lexicon)
+        known = self._overlays(tally, readings, strings)
         facts = [one.facts for one in known]
         evidence.write_facts(self._survey.evidence, engine, facts, strings.recurring)
         carried = _by_picture(known)
@@ -101,7 +101,9 @@ class Inquest:
             raise TypeError(f"{view.digest} could be masked before and cannot now")
         return found.data
 
-    def _overlays(self, tally: OverlayTally, readings: Mapping[str, Reading]) -> list[Known]:
+    def _overlays(
+        self, tally: OverlayTally, readings: Mapping[str, Reading], strings: Strings
+    ) -> list[Known]:
         members: defaultdict[str, list[str]] = defaultdict(list)
         columns = (self._survey.pictures[name].to_pylist() for name in ("digest", "group"))
         for digest, group in zip(*columns, strict=True):
@@ -117,9 +119,12 @@ class Inquest:
         ]
         place = self._survey.evidence.relative_to(self._survey.output).as_posix()
         return [
-            Known(overlay, f"{place}/{file}", said(overlay, readings))
+            Known(
+                overlay, f"{place}/{file}", said(overlay, readings),
+                is_told(overlay, readings, strings),
+            )
             for overlay, file in zip(found, files, strict=True)
-        ]
+        ]  # fmt: skip
 
     def _questions(self, readings: Mapping[str, Reading], carriers: set[str]) -> Questions:
         texts = dict.fromkeys(carriers, "")

@@ -17,6 +17,7 @@ from vqadata.watermarks.marks import (
     SCANNER,
     Mark,
     Reading,
+    Strings,
 )
 from vqadata.watermarks.mending import Plan
 
@@ -37,12 +38,18 @@ class Known(NamedTuple):
     """File of the learnt mark, in the output folder."""
     text: str
     """What it says, as it is read most often; empty if it is not read."""
+    is_told: bool = False
+    """Whether what is read there is a mark by its words, or by recurring, in most that were read."""
 
     @property
     def is_content(self) -> bool:
-        """Whether it is clinical, nothing but numbers, or the layout of drawings or pages."""
+        """Whether it is clinical, nothing but numbers, or the layout of drawings or pages.
+
+        On drawings edges alone tell no mark from a layout; words do.
+        """
         numbers = bool(self.text and not key(self.text))
-        return is_clinical(self.text) or numbers or self.overlay.is_layout
+        layout = self.overlay.is_layout and not self.is_told
+        return is_clinical(self.text) or numbers or layout
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -80,6 +87,16 @@ def said(overlay: Overlay, readings: Mapping[str, Reading]) -> str:
             inside = [s.line.text for s in reading.readable if _inside(s.centre, carrier.box)]
             texts.update([" ".join(inside)] if inside else [])
     return min(texts, key=lambda text: (-texts[text], text), default="")
+
+
+def is_told(overlay: Overlay, readings: Mapping[str, Reading], strings: Strings) -> bool:
+    """Whether most of its pictures that were read have a mark of words at its place."""
+    told = [
+        any(_inside(mark.spot.centre, carrier.box) for mark in strings.marks(reading))
+        for digest, carrier in overlay.carriers.items()
+        if (reading := readings.get(digest)) is not None
+    ]
+    return 2 * sum(told) > len(told)
 
 
 def _inside(point: tuple[float, float], box: tuple[int, int, int, int]) -> bool:
