@@ -16,12 +16,12 @@ from vqatrain.card import Card
 from vqatrain.config import (
     DpoConfig,
     EvalConfig,
-    ExportConfig,
     MergeConfig,
     ProveConfig,
     TrainConfig,
 )
 from vqatrain.contract import Contract
+from vqatrain.delivery_config import ExportConfig
 from vqatrain.downloading import Fetched
 from vqatrain.exporting import Exported
 from vqatrain.gates import Gates

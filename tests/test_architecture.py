@@ -53,7 +53,8 @@ FLOORS = [
 """Modules of vqadata from the ground up: a module imports its own floor and those below."""
 
 GROUND = {
-    "vqadata.discover", "vqadata.errors", "vqadata.flags", "vqadata.command_line"
+    "vqadata.discover", "vqadata.errors", "vqadata.flags", "vqadata.command_line",
+    "vqadata.page.shell"
 }  # fmt: skip
 """What all of vqatrain may import of vqadata: modules that know nothing of data."""
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from vqatrain.config import (
         DpoConfig,
         EvalConfig,
-        ExportConfig,
         MergeConfig,
         ProveConfig,
         TrainConfig,
     )
+    from vqatrain.delivery_config import ExportConfig
     from vqatrain.evaluation import evaluate
     from vqatrain.exporting import export
     from vqatrain.infer import load
@@ -37,7 +37,7 @@ __all__ = [
 _HOMES = {
     "DpoConfig": "vqatrain.config",
     "EvalConfig": "vqatrain.config",
-    "ExportConfig": "vqatrain.config",
+    "ExportConfig": "vqatrain.delivery_config",
     "MergeConfig": "vqatrain.config",
     "ProveConfig": "vqatrain.config",
     "TrainConfig": "vqatrain.config",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,13 +34,14 @@ def program() -> None:
     """  # noqa: D301 - \b is click's mark for text that must not be wrapped
 
 
-def _options(name: str) -> Callable[[], Sequence[tuple[str, type[BaseModel]]]]:
+def _options(
+    name: str, module: str = "config"
+) -> Callable[[], Sequence[tuple[str, type[BaseModel]]]]:
     """What gives the model of a command's options, without importing it before it is asked for."""
 
     def models() -> Sequence[tuple[str, type[BaseModel]]]:
-        from vqatrain import config
-
-        return [("", getattr(config, name))]
+        home = importlib.import_module(f"vqatrain.{module}")
+        return [("", getattr(home, name))]
 
     return models
 
@@ -177,13 +179,22 @@ def dpo(config: Path | None, **given: Any) -> None:
 
 
 @program.command(name="eval", cls=ModelCommand, models=_options("EvalConfig"))
+@click.option("--blank", is_flag=True, help="Ask all again with blank pictures; twice the time.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="Evaluation of another run, to compare with in the report. Repeatable.",
+)
 @CONFIG
-def evaluate(config: Path | None, **given: Any) -> None:
-    """Answer the questions in SHARDS with a model, and score the answers.
+def evaluate(config: Path | None, blank: bool, against: tuple[Path, ...], **given: Any) -> None:
+    """Answer the questions in SHARDS with a model, score the answers, and write a report.
 
     \b
     Example:
       vqatrain eval shards --model runs/first --split val -o runs/first-val
+      vqatrain eval shards --model runs/second --blank --against runs/first-val -o runs/second-val
       vqatrain eval shards --model base-model --adapter my-adapter -o scores
     """  # noqa: D301
     from vqatrain.config import EvalConfig
@@ -192,9 +203,16 @@ def evaluate(config: Path | None, **given: Any) -> None:
     _say_progress()
     from vqatrain import printing
     from vqatrain.evaluation import evaluate as score
+    from vqatrain.reporting import report
 
+    beside = None
+    if blank:
+        beside = options.out.with_name(f"{options.out.name}-blank")
+        score(options.model_copy(update={"pictures": "blank", "out": beside}))
     click.echo(printing.scores(score(options)))
+    page = report(options.out, options, beside, against)
     click.echo(f"predictions and scores: {options.out}")
+    click.echo(f"report: {page}")
 
 
 @program.command(cls=ModelCommand, models=_options("InferConfig"))
@@ -320,7 +338,7 @@ def merge(config: Path | None, **given: Any) -> None:
     click.echo(printing.merged(merge_adapter(options), options.out))
 
 
-@program.command(cls=ModelCommand, models=_options("ExportConfig"))
+@program.command(cls=ModelCommand, models=_options("ExportConfig", "delivery_config"))
 @CONFIG
 def export(config: Path | None, **given: Any) -> None:
     """Write RUN, its adapter merged, for others to run, and say what differs.
@@ -330,7 +348,7 @@ def export(config: Path | None, **given: Any) -> None:
       vqatrain export runs/first -o first-hf
       vqatrain export runs/first --format onnx -o first-onnx
     """  # noqa: D301
-    from vqatrain.config import ExportConfig
+    from vqatrain.delivery_config import ExportConfig
 
     options = build(ExportConfig, given, config)
     from vqatrain import printing
@@ -339,7 +357,7 @@ def export(config: Path | None, **given: Any) -> None:
     click.echo(printing.exported(export_model(options), options.out))
 
 
-@program.command(cls=ModelCommand, models=_options("DownloadConfig"))
+@program.command(cls=ModelCommand, models=_options("DownloadConfig", "delivery_config"))
 def download(**given: Any) -> None:
     """Fetch MODEL from the hub: safetensors alone, resumed, held against the hub's digests.
 
@@ -349,7 +367,7 @@ def download(**given: Any) -> None:
       vqatrain download HuggingFaceTB/SmolVLM-256M-Instruct -o models/smolvlm
     """  # noqa: D301
     from vqatrain import printing
-    from vqatrain.config import DownloadConfig
+    from vqatrain.delivery_config import DownloadConfig
     from vqatrain.downloading import download as fetch
 
     options = build(DownloadConfig, given)

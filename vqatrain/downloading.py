@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.errors import OptionError, VqaDataError
-from vqatrain.config import DownloadConfig
+from vqatrain.delivery_config import DownloadConfig
 
 FILE = "download.json"
 

@@ -13,7 +13,8 @@ from vqadata.discover import find
 from vqadata.errors import OptionError
 from vqatrain import contract, exports
 from vqatrain import model as models
-from vqatrain.config import ExportConfig, PictureOptions
+from vqatrain.config import PictureOptions
+from vqatrain.delivery_config import ExportConfig
 from vqatrain.family import Loaded
 from vqatrain.probe import Difference, difference, logits
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from vqadata.errors import OptionError, VqaDataError
 from vqatrain.cli import program
-from vqatrain.config import DownloadConfig
+from vqatrain.delivery_config import DownloadConfig
 from vqatrain.downloading import FILE, download
 
 COMMIT = "a" * 40

@@ -39,7 +39,7 @@ class Known(NamedTuple):
     text: str
     """What it says, as it is read most often; empty if it is not read."""
     is_told: bool = False
-    """Whether what is read there is a mark by its words, or by recurring, in most that were read."""
+    """Whether what is read there, in most of its pictures, is a mark by its words or recurs."""
 
     @property
     def is_content(self) -> bool:

@@ -81,7 +81,8 @@ class Onnx(ModelExport):
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the tracer's notes on its own work from the terminal."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "transformers.exporters"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),

@@ -1,0 +1,1 @@
+"""The page of an evaluation: its template, its style and its program."""
