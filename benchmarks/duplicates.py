@@ -24,8 +24,9 @@ from benchmarks import planted_otherwise, planted_pairs
 from benchmarks.planted_pairs import Planted
 from vqadata.images.hamming import join, radius_for
 from vqadata.images.likeness import CloseUp, close_up
-from vqadata.images.near_pairs import NearPair, Prints, Search, near_pairs
+from vqadata.images.near_pairs import NearPair, Search, near_pairs
 from vqadata.images.perceptual import fingerprint
+from vqadata.images.prints import Prints
 
 MIRROR = "mirror"
 

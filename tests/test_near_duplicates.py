@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
 from tests.pictures import cropped, grey, jpeg, scene, with_another_thing, with_text
+from vqadata.images.candidates import NEAREST, Crowd, candidates
 from vqadata.images.edit import Looks, edit_of, in_words
+from vqadata.images.glance import compare
 from vqadata.images.hamming import LOOSE_RADIUS, join, radius_for
 from vqadata.images.likeness import close_up
-from vqadata.images.near_pairs import NearPair, Prints, Search, candidates, near_pairs
+from vqadata.images.near_pairs import NearPair, Search, near_pairs
 from vqadata.images.perceptual import FINGERPRINT_BYTES, fingerprint, mirrored
+from vqadata.images.prints import Prints
 from vqadata.images.stars import stars
 
 
@@ -127,17 +130,74 @@ def test_many_blank_pages_are_said_aloud() -> None:
     page = grey(scene(3))
     prints = Prints(pa.chunked_array([pa.array([fingerprint(page)] * 40 + [None])]))
     notes: list[str] = []
-    left, right = candidates(prints, notes)
+    left, right = candidates(prints, Crowd(notes))
     assert set(zip(left[:39].tolist(), right[:39].tolist(), strict=True)) == {
         (0, n) for n in range(1, 40)
     }
     assert "40 pictures share their hash" in notes[0]
 
 
-def test_stars_do_not_chain() -> None:
-    pairs = [NearPair(a, b, "likely", 0.1, (1, 0, 1, 0, 1, 0), False, False)
-             for a, b in ((0, 1), (1, 2), (2, 3))]  # fmt: skip
-    middles = {member: middle for member, (middle, _) in stars(pairs, [1, 0, 2, 3]).items()}
-    assert middles == {0: 1, 2: 1}
-    middles = {member: middle for member, (middle, _) in stars(pairs, [0, 3, 1, 2]).items()}
-    assert middles == {1: 0, 2: 3}
+def test_of_many_alike_drawings_the_nearest_are_compared_and_the_rest_is_told() -> None:
+    rng = np.random.default_rng(0)
+    wide = np.tile(rng.integers(0, 256, 32, dtype=np.uint8), (60, 1))
+    # Different in up to 9 of the first 64 bits, so that all are near each other.
+    wide[:, :4] ^= rng.integers(0, 256, (60, 4), dtype=np.uint8) & 0x11
+    rows = [row.tobytes() + bytes(FINGERPRINT_BYTES - 32) for row in wide]
+    prints, notes = Prints(pa.chunked_array([pa.array(rows)])), list[str]()
+    left, right = candidates(prints, Crowd(notes, rank=np.arange(60)))
+    assert np.bincount(right).max() == NEAREST
+    assert (left < right).all()
+    said = f"{60 * 59 // 2 - len(left):,} of 1,770 pairs"
+    assert any(said in note for note in notes)
+
+
+def test_pictures_of_one_group_are_not_compared() -> None:
+    page = fingerprint(grey(scene(3)))
+    prints = Prints(pa.chunked_array([pa.array([page] * 4)]))
+    left, right = candidates(prints, Crowd([], apart=np.array([0, 0, 1, -1])))
+    pairs = set(zip(left.tolist(), right.tolist(), strict=True))
+    assert pairs == {(0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
+
+
+class Alike:
+    """Says that neighbours are alike, and counts what it is asked."""
+
+    def __init__(self, *pairs: tuple[int, int]) -> None:
+        self.pairs, self.asked = {*pairs}, 0
+
+    def __call__(self, left: np.ndarray, right: np.ndarray) -> list[NearPair]:
+        self.asked += len(left)
+        both = zip(left.tolist(), right.tolist(), strict=True)
+        return [NearPair(a, b, "likely", 0.1, (1, 0, 1, 0, 1, 0), False, False)
+                for a, b in both if {(a, b), (b, a)} & self.pairs]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [([1, 0, 2, 3], {0: 1, 2: 1}), ([0, 3, 1, 2], {1: 0, 2: 3})]
+)
+def test_stars_do_not_chain(order: list[int], expected: dict[int, int]) -> None:
+    rank = np.argsort(order)
+    pairs = [(0, 1), (1, 2), (2, 3)]
+    turned = np.array([sorted(pair, key=lambda p: rank[p]) for pair in pairs])
+    found = stars(turned[:, 0], turned[:, 1], rank, Alike(*pairs))
+    assert {member: middle for member, (middle, _) in found.items()} == expected
+
+
+def test_copies_are_compared_with_the_kept_one_alone() -> None:
+    better, worse = np.triu_indices(100, 1)
+    compare = Alike(*zip(better.tolist(), worse.tolist(), strict=True))
+    assert set(stars(better, worse, np.arange(100), compare)) == set(range(1, 100))
+    assert compare.asked == 99
+
+
+def test_a_candidate_stands_for_the_picture_that_is_kept_instead_of_it() -> None:
+    # 2 has the member 1 as its only candidate, and is like its middle.
+    found = stars(np.array([0, 1]), np.array([1, 2]), np.arange(3), Alike((0, 1), (0, 2)))
+    assert {member: middle for member, (middle, _) in found.items()} == {1: 0, 2: 0}
+
+
+def test_a_batch_of_plainly_different_pictures_leaves_nothing() -> None:
+    one, other = (np.zeros((3, 64, 64), np.uint8) for _ in range(2))
+    one[:, :32], other[:, 32:] = 255, 255
+    left, fit, found = compare(one, other)
+    assert len(left) == len(fit.numbers) == len(found.largest) == 0

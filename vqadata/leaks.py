@@ -14,11 +14,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vqadata.digests import text_key
 from vqadata.picture_ids import known_ids
 from vqadata.words.question_text import normalised
+
+if TYPE_CHECKING:
+    from vqadata.spill import Numbers
 
 Kind = Literal["leak-bytes", "leak-pixels", "leak-id"]
 
@@ -92,6 +95,14 @@ class Shown:
                 if len(pictures) == 1:
                     for each in known_ids(pictures[0][1], question):
                         self.by_id[each].add(pictures[0][0])
+
+    def alone(self, digests: Iterable[str]) -> Numbers:
+        """Of each picture the number of the only place that shows it; -1 if there are several."""
+        import numpy as np
+
+        number = {place: n for n, place in enumerate(sorted(self.rows))}
+        places = [self.places.get(digest, {}) for digest in digests]
+        return np.array([number[next(iter(p))] if len(p) == 1 else -1 for p in places], np.int64)
 
 
 Pictures = list[tuple[str, str]]

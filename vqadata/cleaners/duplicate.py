@@ -30,7 +30,6 @@ from pydantic import Field, PrivateAttr
 from vqadata import look_alikes
 from vqadata.images.edit import in_words
 from vqadata.images.near_pairs import Level, Search
-from vqadata.images.stars import stars
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
 from vqadata.steps import Cleaner, Verdict
@@ -123,7 +122,7 @@ class Duplicate(Cleaner):
         if self.pictures == "bytes":
             return
         gallery, search = look_alikes.Gallery(survey), Search([], self.pictures == "likely")
-        found = stars(look_alikes.alike(gallery, search), gallery.best_first())
+        found = look_alikes.gathered(gallery, search)
         for note in search.notes:
             log.warning("near-duplicates: %s", note)
         for place, (middle, pair) in found.items():

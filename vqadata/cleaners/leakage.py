@@ -137,10 +137,12 @@ class Leakage(Cleaner):
         if self.leak_pixels != "off":
             search = Search([], self.leak_pixels == "likely")
             left = look_alikes.Gallery(survey)
+            groups = shown.alone([known.digest for known in left.pictures])
             for right in [left, *map(look_alikes.Gallery, others)]:
                 for mirror in (False, True):
                     side = None if right is left else right
-                    for pair in look_alikes.alike(left, search, side, mirror):
+                    apart = groups if side is None else None
+                    for pair in look_alikes.alike(left, search, side, mirror, apart):
                         _pair_up(partners, left, right, pair)
             for note in dict.fromkeys(search.notes):
                 log.warning("leakage: %s", note)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from vqadata.images.perceptual import Pixels
 
-COARSE, FINE = ((4, 6, 3.0), (2, 4, 2.0)), ((1, 3, 1.0),)
+ROUGH, COARSE, FINE = (4, 6, 3.0), (2, 4, 2.0), (1, 3, 1.0)
 """Pixels that are averaged, steps at that level, and how many times the mean error is let pass: a
 page is mostly empty, so that its lines are outliers until they lie over each other."""
 
@@ -63,8 +63,8 @@ class Overlay(NamedTuple):
     """float32, grey levels."""
 
 
-def fit_coarsely(first: Pixels, second: Pixels) -> Pixels:
-    """Fit the second picture of each pair by the first one, with some error.
+def fit_roughly(first: Pixels, second: Pixels) -> Pixels:
+    """Fit the second picture of each pair by the first one, at a quarter of the size.
 
     Args:
         first: uint8, shape (pairs, side, side); the side a multiple of 4.
@@ -78,7 +78,20 @@ def fit_coarsely(first: Pixels, second: Pixels) -> Pixels:
     a, b = first.astype(np.float32), second.astype(np.float32)
     start = np.tile(np.array([1, 0, 1, 0, 1, 0], np.float32), (len(first), 1))
     start[:, 5] = b.mean((1, 2)) - a.mean((1, 2))
-    return _refined(a, b, start, COARSE)
+    return _refined(a, b, start, ROUGH)
+
+
+def fit_coarsely(first: Pixels, second: Pixels, rough: Pixels) -> Pixels:
+    """Fit the second picture of each pair by the first one, at half of the size.
+
+    Args:
+        first: uint8, shape (pairs, side, side); the side a multiple of 2.
+        second: Of the same shape.
+        rough: What :func:`fit_roughly` found.
+    """
+    import numpy as np
+
+    return _refined(first.astype(np.float32), second.astype(np.float32), rough, COARSE)
 
 
 def fit_finely(first: Pixels, second: Pixels, coarse: Pixels) -> Fit:
@@ -118,9 +131,10 @@ def lay_over(fit: Fit, first: Pixels, second: Pixels) -> Overlay:
     a, b = first.astype(np.float32), second.astype(np.float32)
     straight, b, seen = _straight(fit.numbers, fit.turned, a, b)
     line = _line(straight)
-    bent = straight.copy()
-    for power in range(4):
-        bent += fit.curve[:, power, None, None] * line**power
+    curve = fit.curve[:, 3, None, None]
+    for power in (2, 1, 0):
+        curve = curve * line + fit.curve[:, power, None, None]
+    bent = straight + curve
     residual = np.where(seen, b - np.clip(bent, 0, 255), 0)
     gain = np.where(fit.turned, 1 / fit.numbers[:, 4], fit.numbers[:, 4])
     lost = np.clip((straight - NEVER_CUT) / (255 - NEVER_CUT), 0, 1) * LOST
@@ -129,13 +143,11 @@ def lay_over(fit: Fit, first: Pixels, second: Pixels) -> Overlay:
     return Overlay(residual, np.clip(bent, 0, 255))
 
 
-def _refined(
-    a: Pixels, b: Pixels, fit: Pixels, rounds: tuple[tuple[int, int, float], ...]
-) -> Pixels:
-    for size, steps, loose in rounds:
-        small_a, small_b = averaged(a, size), averaged(b, size)
-        for _ in range(steps):
-            fit = _improved(small_a, small_b, fit, loose)
+def _refined(a: Pixels, b: Pixels, fit: Pixels, level: tuple[int, int, float]) -> Pixels:
+    size, steps, loose = level
+    small_a, small_b = averaged(a, size), averaged(b, size)
+    for _ in range(steps):
+        fit = _improved(small_a, small_b, fit, loose)
     return fit
 
 

@@ -28,6 +28,9 @@ MOST_WORK = 2.5e9
 LARGEST_BUCKET = 4096
 """Hashes of one bucket that are compared with each other; more are said aloud."""
 
+MOST_PAIRS = 20_000_000
+"""Pairs after which a join stops; they fill 320 MB."""
+
 BLOCK = 1 << 15
 """Hashes that are worked on at a time, so that they stay in the processor's cache."""
 
@@ -67,18 +70,24 @@ def join(left: Array, radius: int, right: Array | None = None) -> Pairs:
 
     Returns:
         The pairs in no particular order; of a join with itself, ``left`` is not ``right``.
+        :data:`MOST_PAIRS` or more: there may be others.
     """
     import numpy as np
 
     found: list[tuple[Array, Array]] = []
-    crowded = 0
+    crowded = count = 0
+    other = left if right is None else right
     for chunk, share in enumerate(_shares(radius)):
-        side = _Side(left if right is None else right, chunk)
+        side = _Side(other, chunk)
         crowded = max(crowded, side.crowded)
         for ours, theirs in _joined(left, side, chunk, share, radius, right is None):
-            other = left if right is None else right
             fresh = ~_found_before(left[ours] ^ other[theirs], radius, chunk)
             found.append((ours[fresh], theirs[fresh]))
+            count += len(found[-1][0])
+            if count >= MOST_PAIRS:
+                break
+        if count >= MOST_PAIRS:
+            break
     empty = np.empty(0, np.int64)
     parts = [np.concatenate([empty, *(part[n] for part in found)]) for n in (0, 1)]
     return Pairs(parts[0], parts[1], crowded)

@@ -1,0 +1,68 @@
+"""The fingerprints of many pictures: hashes in memory, thumbnails in the mapped file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vqadata.images.perceptual import FINGERPRINT_BYTES, THUMB_SIDE, WIDE_BITS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from vqadata.images.perceptual import Pixels as Array
+
+
+class Prints:
+    """The fingerprints of many pictures; the thumbnails stay where the table is mapped.
+
+    Args:
+        column: Binary, from :func:`vqadata.images.perceptual.fingerprint`; null where a picture
+            could not be opened.
+    """
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        """Take the hashes out."""
+        import numpy as np
+
+        self._chunks = [_matrix(chunk) for chunk in column.chunks]
+        sizes = [len(chunk) for chunk in self._chunks]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        valid = np.concatenate([np.empty(0, bool), *(_valid(chunk) for chunk in column.chunks)])
+        self.rows: Array = np.flatnonzero(valid)
+        """Which pictures have one: their rows in the table, int64."""
+        wide = [chunk[:, : WIDE_BITS // 8] for chunk in self._chunks]
+        self.wide: Array = np.concatenate([np.empty((0, WIDE_BITS // 8), np.uint8), *wide])
+        """The wide hashes, uint8, shape (pictures, 32)."""
+
+    def __len__(self) -> int:
+        """How many pictures have a fingerprint."""
+        return len(self.rows)
+
+    def thumbs(self, places: Array) -> Array:
+        """Thumbnails, uint8, shape (places, 64, 64); places count the fingerprints, from 0."""
+        import numpy as np
+
+        chunks = np.searchsorted(self._starts, places, side="right") - 1
+        out = np.empty((len(places), THUMB_SIDE, THUMB_SIDE), np.uint8)
+        for number in np.unique(chunks).tolist():
+            own = chunks == number
+            found = self._chunks[number][places[own] - self._starts[number], WIDE_BITS // 8 :]
+            out[own] = found.reshape(-1, THUMB_SIDE, THUMB_SIDE)
+        return out
+
+
+def _matrix(chunk: pa.BinaryArray) -> Array:
+    """The valid values of a column of equally long ones, as rows of bytes."""
+    import numpy as np
+
+    chunk = chunk.drop_null()
+    if not len(chunk):
+        return np.empty((0, FINGERPRINT_BYTES), np.uint8)
+    start = chunk.offset * FINGERPRINT_BYTES
+    data = np.frombuffer(chunk.buffers()[2], np.uint8)
+    return data[start : start + len(chunk) * FINGERPRINT_BYTES].reshape(-1, FINGERPRINT_BYTES)
+
+
+def _valid(chunk: pa.BinaryArray) -> Array:
+    valid: Array = chunk.is_valid().to_numpy(zero_copy_only=False)
+    return valid
