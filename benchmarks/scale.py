@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import shutil
 import subprocess
@@ -61,16 +60,28 @@ def make(folder: Path, pictures: int, side: int) -> list[str]:
 
 def run(words: list[str]) -> Cost:
     """Run a command; its cost, with that of the children that it waited for."""
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "vqadata", *words],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
-    said = process.stderr.read() if process.stderr else b""
-    _, status, own = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(said.decode())
+    before, begun, peak = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic(), 0.0
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([sys.executable, "-m", "vqadata", *words],
+                                   stdout=subprocess.DEVNULL, stderr=said)  # fmt: skip
+        while process.poll() is None:
+            peak = max(peak, _peak_mb(process.pid))
+            time.sleep(0.05)
+        said.seek(0)
+        if process.returncode:
+            raise RuntimeError(said.read().decode())
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(time.monotonic() - begun, cpu, own.ru_maxrss / 1024)
+    return Cost(time.monotonic() - begun, cpu, peak)
+
+
+def _peak_mb(pid: int) -> float:
+    """The peak that the system knows of a process: ``ru_maxrss`` would begin with our own."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return max((int(x.split()[1]) / 1024 for x in lines if x.startswith("VmHWM")), default=0.0)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
