@@ -35,9 +35,9 @@ COMPARED = 32
 LOOKED_AT = 1000
 """Pairs that are looked at again at a time: their close-ups fill 128 MB at most."""
 
-MOST_CROPPED = 1.15
-"""How many times as large the one picture's part may be shown in the other one of a certain pair: a
-smaller part is another framing, which nobody wants to lose."""
+MOST_CROPPED = 1.2
+"""How many times as large the one picture's part may be shown in the other one: a crop of 5% at
+each side needs 1.11. A smaller part is another framing."""
 
 CloseUps = Callable[[Iterable[int]], Mapping[int, CloseUp]]
 """Gives pictures by number, in their own size."""
@@ -126,11 +126,11 @@ class Comparison(NamedTuple):
 def _told(fit: Fit, largest: float, first: CloseUp, second: CloseUp) -> tuple[Level | None, bool]:
     """How alike a pair is at a second look, and whether by text; ``None``: two pictures."""
     coloured = other_colours(fit, first, second)
-    if coloured > TEXT_CELLS:
+    if coloured > TEXT_CELLS or not _has_most(fit):
         return None, False
     closer = look_closer(fit, first, second)
-    certain = largest <= CERTAIN and _has_most(fit)
-    text = largest > CERTAIN and closer.is_text()
+    certain = largest <= CERTAIN
+    text = not certain and closer.is_text()
     if not alike(largest, closer) or (coloured >= OTHER_CELLS and not text):
         return None, False
     return ("certain" if certain else "likely"), text
