@@ -116,6 +116,9 @@ def _kept(module: Any, embeddings: Any) -> int:
 
     own = {weight.untyped_storage()._cdata for weight in module.parameters()}
     tokens, found = embeddings.shape[1], dict[int, Any]()
+    # A mask that is given spares the library a look at positions, which are not there on "meta".
+    mask = torch.ones(tokens, tokens, dtype=torch.bool, device=embeddings.device).tril()
+    mask = mask.expand(len(embeddings), 1, tokens, tokens)
 
     def keep(tensor: Any) -> Any:
         storage = tensor.untyped_storage()
@@ -124,5 +127,5 @@ def _kept(module: Any, embeddings: Any) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        module.train()(inputs_embeds=embeddings, use_cache=False)
+        module.train()(inputs_embeds=embeddings, attention_mask=mask, use_cache=False)
     return sum(storage.nbytes() for storage in found.values())
