@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from tests.pictures import cropped, grey, jpeg, scene, with_another_thing, with_text
 from vqadata.images.candidates import NEAREST, Crowd, candidates
@@ -201,3 +201,20 @@ def test_a_batch_of_plainly_different_pictures_leaves_nothing() -> None:
     one[:, :32], other[:, 32:] = 255, 255
     left, fit, found = compare(one, other)
     assert len(left) == len(fit.numbers) == len(found.largest) == 0
+
+
+def drawing(box: tuple[int, int, int, int], colour: str, ground: str) -> Image.Image:
+    picture = Image.new("RGB", (128, 128), ground)
+    ImageDraw.Draw(picture).ellipse(box, fill=colour)
+    return picture
+
+
+def test_drawings_of_one_kind_are_never_certain_and_their_ground_tells_them_apart() -> None:
+    one = drawing((50, 50, 90, 90), "gray", "#e8eef5")
+    moved = drawing((52, 49, 94, 91), "gray", "#f0ebfc")
+    darker = drawing((50, 50, 90, 90), "black", "#e8eef5")
+    assert found(one, moved) == {}
+    assert found(one, darker) == {}
+    assert {pair.level for pair in found(one, Image.open(io.BytesIO(jpeg(one, 60)))).values()} == {
+        "likely"
+    }

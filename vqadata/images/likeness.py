@@ -34,6 +34,16 @@ OTHER_COLOUR, OTHER_CELLS = 36.0, 6
 TEXT_CELLS = 128
 """Cells of 1,024 whose colour text over a picture may change."""
 
+FLAT, FLAT_BLOCK = 0.22, 16
+"""Share of the blocks (of so many pixels) with any details below which a picture is flat: drawings
+of a thing or two. Photos and pages have .3 and more."""
+
+FLAT_DETAIL = 6.0
+"""Standard deviation of grey levels of a block that has details."""
+
+FLAT_COLOUR, FLAT_GAIN = 10.0, 1.45
+"""Tints by which cells of flat pictures differ that have another colour, and the largest gain."""
+
 WINDOW = 15
 """Side of the windows in which solid changes are looked for at the second look, in pixels."""
 
@@ -88,6 +98,12 @@ class CloseUp(NamedTuple):
         """The mirror image."""
         return self._replace(pixels=self.pixels[:, ::-1], tints=self.tints[:, :, ::-1])
 
+    def is_flat(self) -> bool:
+        """Whether so little is to be seen that a moved or another thing may pass for a crop."""
+        side = CLOSE_SIDE // FLAT_BLOCK
+        blocks = self.pixels.reshape(side, FLAT_BLOCK, side, FLAT_BLOCK)
+        return bool((blocks.std((1, 3)) > FLAT_DETAIL).mean() < FLAT)
+
 
 def close_up(rgb: Pixels) -> CloseUp:
     """Make a picture ready for the second look.
@@ -104,7 +120,7 @@ def close_up(rgb: Pixels) -> CloseUp:
     return CloseUp(np.asarray(small.convert("L")), rgb.shape[1] / rgb.shape[0], tints)
 
 
-def other_colours(fit: Fit, first: CloseUp, second: CloseUp) -> int:
+def other_colours(fit: Fit, first: CloseUp, second: CloseUp, allowed: float = OTHER_COLOUR) -> int:
     """How many cells of two pictures have other colours; none if one of them is without any.
 
     A cell of 32 x 32 may have the colour of any cell next to it. A picture that lost its colours
@@ -123,7 +139,14 @@ def other_colours(fit: Fit, first: CloseUp, second: CloseUp) -> int:
     steps = [(down, across) for down in range(3) for across in range(3)]
     shifted = (padded[:, d : d + TINT_SIDE, c : c + TINT_SIDE] for d, c in steps)
     apart = np.min([np.hypot(*(b - other)) for other in shifted], axis=0)
-    return int(((apart > OTHER_COLOUR) & seen[0]).sum())
+    return int(((apart > allowed) & seen[0]).sum())
+
+
+def same_drawing(fit: Fit, first: CloseUp, second: CloseUp) -> bool:
+    """Whether two flat pictures are alike in ground and light, too: their outlines say little."""
+    gain = float(fit.numbers[0, 4])
+    coloured = other_colours(fit, first, second, FLAT_COLOUR)
+    return 1 / FLAT_GAIN <= gain <= FLAT_GAIN and coloured < OTHER_CELLS
 
 
 def look_closer(fit: Fit, first: CloseUp, second: CloseUp) -> Closer:

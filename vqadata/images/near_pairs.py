@@ -21,6 +21,7 @@ from vqadata.images.likeness import (
     alike,
     look_closer,
     other_colours,
+    same_drawing,
 )
 from vqadata.images.prints import Prints
 
@@ -126,10 +127,13 @@ class Comparison(NamedTuple):
 def _told(fit: Fit, largest: float, first: CloseUp, second: CloseUp) -> tuple[Level | None, bool]:
     """How alike a pair is at a second look, and whether by text; ``None``: two pictures."""
     coloured = other_colours(fit, first, second)
+    flat = first.is_flat() or second.is_flat()
     if coloured > TEXT_CELLS or not _has_most(fit):
         return None, False
+    if flat and not same_drawing(fit, first, second):
+        return None, False
     closer = look_closer(fit, first, second)
-    certain = largest <= CERTAIN
+    certain = largest <= CERTAIN and not flat
     text = not certain and closer.is_text()
     if not alike(largest, closer) or (coloured >= OTHER_CELLS and not text):
         return None, False
