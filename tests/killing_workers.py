@@ -53,13 +53,13 @@ class Hands(NamedTuple):
     address: str = ""
 
 
-def made(folder: Path) -> Path:
+def made(folder: Path, pictures: int = PICTURES) -> Path:
     """Shards of pictures that are all different, one of them broken."""
     from vqadata import convert
     from vqadata.sources.coco_vqa import CocoVqa
 
-    files = VqaFiles(folder / "raw", questions=2 * PICTURES, pictures=PICTURES)
-    for number in range(PICTURES):
+    files = VqaFiles(folder / "raw", questions=2 * pictures, pictures=pictures)
+    for number in range(pictures):
         files.picture(number).write_bytes(saved(scene(seed=number)))
     files.picture(5).write_bytes(files.picture(5).read_bytes()[:500])
     convert(CocoVqa(**files.write()), folder / "shards")

@@ -13,12 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import VqaFiles
-from tests.odd_pictures import saved, scene
-from vqadata import clean, convert, verify
+from tests.killing_workers import made
+from vqadata import clean, verify
 from vqadata.chunks import CHUNK
 from vqadata.examination import ExaminationOptions
-from vqadata.sources.coco_vqa import CocoVqa
 
 PICTURES = 200
 
@@ -39,13 +37,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("killed")
-    files = VqaFiles(folder / "raw", questions=2 * PICTURES, pictures=PICTURES)
-    for number in range(PICTURES):
-        files.picture(number).write_bytes(saved(scene(seed=number)))
-    files.picture(5).write_bytes(files.picture(5).read_bytes()[:500])
-    convert(CocoVqa(**files.write()), folder / "shards")
-    return folder / "shards"
+    return made(tmp_path_factory.mktemp("killed"), PICTURES)
 
 
 def started(shards: Path, folder: Path, workers: int = 0) -> subprocess.Popen[str]:

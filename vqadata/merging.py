@@ -58,7 +58,9 @@ def merge(
     """
     parts = _parts(folders)
     if len(parts) < 2:
-        raise OptionError("SHARDS", f"{len(parts)} data sets", "two or more", "Name another one.")
+        raise OptionError(
+            "SHARDS", "one data set" if parts else "none", "two or more", "Name another one."
+        )
     digests = [part.shards.digest for part in parts]
     if len(set(digests)) < len(digests):
         raise OptionError("SHARDS", "the same data set twice", "different ones", "Name each once.")

@@ -343,8 +343,8 @@ class ServeConfig(AnswerOptions):
     )
 
 
-class MergeConfig(BaseModel):
-    """Options of ``vqatrain merge``."""
+class WrittenModel(BaseModel):
+    """Which model a command writes anew, with its adapter merged."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -353,6 +353,12 @@ class MergeConfig(BaseModel):
         json_schema_extra={"argument": True, "metavar": "RUN"},
     )
     adapter: Path | None = Field(None, description="Adapter folder; that of the run by default.")
+    threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")
+
+
+class MergeConfig(WrittenModel):
+    """Options of ``vqatrain merge``."""
+
     out: Path = Field(
         Path("runs/merged"),
         description="Folder for the merged model; must not exist.",
@@ -361,4 +367,3 @@ class MergeConfig(BaseModel):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 on an accelerator that knows it, else fp32."
     )
-    threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")

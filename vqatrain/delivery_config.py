@@ -7,21 +7,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vqatrain.config import WrittenModel
 
-class ExportConfig(BaseModel):
+
+class ExportConfig(WrittenModel):
     """Options of ``vqatrain export``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str = Field(
-        description="Run folder, model folder or hub id.", json_schema_extra={"argument": True}
-    )
     format: str = Field(
         "hf",
         description="hf: weights, processor and contract for plain transformers; onnx: a graph for "
         "each part of the model.",
     )
-    adapter: Path | None = Field(None, description="Adapter folder; that of the run by default.")
     out: Path = Field(
         Path("runs/exported"),
         description="Folder to write; must not exist.",
@@ -30,7 +26,6 @@ class ExportConfig(BaseModel):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "fp32", description="Numbers of the weights; ONNX takes fp32 alone."
     )
-    threads: int | None = Field(None, ge=1, description="CPU threads of torch; by default its own.")
 
 
 class DownloadConfig(BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +16,7 @@ from vqatrain.config import PictureOptions
 from vqatrain.delivery_config import ExportConfig
 from vqatrain.family import Loaded
 from vqatrain.probe import Difference, difference, logits
+from vqatrain.whole_folder import refuse_existing, whole_folder
 
 FILE = "vqatrain-export.json"
 
@@ -79,8 +79,7 @@ def export(config: ExportConfig) -> Exported:
         OptionError: There is no such model or format, it does not fit, or the folder exists.
     """
     form = find(exports, ModelExport, config.format)()  # type: ignore[type-abstract]
-    if config.out.exists():
-        raise OptionError("--out", f"{config.out} exists", "a new folder", "Choose another name.")
+    refuse_existing(config.out)
     if form.only_fp32 and config.precision == "bf16":
         raise OptionError("--precision", f"bf16 with --format {config.format}", "fp32")
     models.prepare_libraries()
@@ -90,23 +89,20 @@ def export(config: ExportConfig) -> Exported:
         torch.set_num_threads(config.threads)
     dtype = torch.float32 if form.only_fp32 else models.choose_dtype(config.precision)
     loaded, agreed = _merged(config, dtype)
-    folder = config.out.with_name(f".{config.out.name}.unfinished")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     before = logits(loaded)
-    form.write(loaded, folder)
-    contract.write(agreed, folder)
-    (folder / "README.md").write_text(form.usage(agreed.prompt_suffix), encoding="utf-8")
-    done = Exported(
-        model=config.model,
-        format=config.format,
-        family=agreed.family,
-        precision=str(dtype).removeprefix("torch."),
-        difference=difference(before, logits(form.read(folder, dtype))),
-        files=sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")),
-    )
-    (folder / FILE).write_text(done.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    folder.replace(config.out)
+    with whole_folder(config.out) as folder:
+        form.write(loaded, folder)
+        contract.write(agreed, folder)
+        (folder / "README.md").write_text(form.usage(agreed.prompt_suffix), encoding="utf-8")
+        done = Exported(
+            model=config.model,
+            format=config.format,
+            family=agreed.family,
+            precision=str(dtype).removeprefix("torch."),
+            difference=difference(before, logits(form.read(folder, dtype))),
+            files=sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")),
+        )
+        (folder / FILE).write_text(done.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return done
 
 

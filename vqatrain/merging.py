@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from vqatrain import model as models
 from vqatrain.config import MergeConfig
 from vqatrain.family import Part
 from vqatrain.probe import Difference, difference, logits
+from vqatrain.whole_folder import refuse_existing, whole_folder
 
 FILE = "merge.json"
 
@@ -52,8 +52,7 @@ def merge(config: MergeConfig) -> Merge:
     models.prepare_libraries()
     import torch
 
-    if config.out.exists():
-        raise OptionError("--out", f"{config.out} exists", "a new folder", "Choose another name.")
+    refuse_existing(config.out)
     trained = models.find_trained(config.model, config.adapter)
     if trained.adapter is None:
         raise OptionError("--adapter", f"{config.model} has none", "a run with LoRA, or a folder")
@@ -66,23 +65,23 @@ def merge(config: MergeConfig) -> Merge:
     loaded = models.load_trained(trained, dtype)
     unmerged = logits(loaded)
     merged: Any = loaded.model
-    folder = config.out.with_name(f".{config.out.name}.unfinished")
-    shutil.rmtree(folder, ignore_errors=True)
-    models.save(loaded._replace(model=merged.merge_and_unload(safe_merge=True)), folder)
     agreed = contract.read(trained.folder)
-    if agreed is not None:
-        contract.write(agreed, folder)
-    reloaded = logits(models.load(str(folder), dtype))
-    done = Merge(
-        model=config.model,
-        adapter=str(trained.adapter),
-        precision=str(dtype).removeprefix("torch."),
-        probes=len(reloaded),
-        difference=difference(reloaded, unmerged),
-        difference_to_quantised=None if as_trained is None else difference(reloaded, as_trained),
-    )
-    (folder / FILE).write_text(done.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    folder.replace(config.out)
+    with whole_folder(config.out) as folder:
+        models.save(loaded._replace(model=merged.merge_and_unload(safe_merge=True)), folder)
+        if agreed is not None:
+            contract.write(agreed, folder)
+        reloaded = logits(models.load(str(folder), dtype))
+        done = Merge(
+            model=config.model,
+            adapter=str(trained.adapter),
+            precision=str(dtype).removeprefix("torch."),
+            probes=len(reloaded),
+            difference=difference(reloaded, unmerged),
+            difference_to_quantised=None
+            if as_trained is None
+            else difference(reloaded, as_trained),
+        )
+        (folder / FILE).write_text(done.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return done
 
 

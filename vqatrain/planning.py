@@ -93,7 +93,7 @@ def plan(config: TrainConfig, processes: int | None = None, device: int | None =
     step = pace(config)
     step = step._replace(processes=processes or step.processes)
     layout = lay_out(skipping, questions, Batcher(loaded, config.prompt_suffix), loaded, step)
-    largest = _largest(config, layout)
+    largest, filled = _largest(config, layout), _filled(config, layout)
     total, answer = layout.lengths.total, layout.lengths.answer
     ids = questions.table["question_id"]
     return Plan(
@@ -110,8 +110,8 @@ def plan(config: TrainConfig, processes: int | None = None, device: int | None =
         ],
         steps=layout.steps,
         examples=len(layout.schedule.order.rows),
-        filled=_filled(config, layout),
-        seconds=_seconds(config, loaded, layout, step.processes),
+        filled=filled,
+        seconds=_seconds(config, loaded, _places(config, layout, filled), step.processes),
         largest=largest,
         memory=memory(config, loaded, largest, step.processes),
         device=device or device_bytes(),
@@ -164,13 +164,16 @@ def _width(lengths: Lengths, rows: Rows) -> int:
     return int(lengths.prompt[rows].max() + lengths.answer[rows].max())
 
 
-def _seconds(config: TrainConfig, loaded: Loaded, layout: Layout, processes: int) -> float:
+def _places(config: TrainConfig, layout: Layout, filled: float) -> float:
+    """Places for tokens that the run computes; in packed sequences nothing is padded."""
+    used = float(layout.lengths.total[layout.schedule.order.rows].sum())
+    return used if config.batching == "packed" else used / filled
+
+
+def _seconds(config: TrainConfig, loaded: Loaded, places: float, processes: int) -> float:
     """Least time for the language model, at the speed of matrix products on this machine."""
     import torch
 
-    places = layout.lengths.total[layout.schedule.order.rows].sum() / _filled(config, layout)
-    if config.batching == "packed":  # nothing is padded
-        places = layout.lengths.total[layout.schedule.order.rows].sum()
     weights = sum(
         weight.numel()
         for name, weight in loaded.model.named_parameters()

@@ -64,10 +64,11 @@ class Traced:
         The library takes these for the names in memory. Most families are saved under others, and
         the library leaves such weights as they are, without a word.
         """
-        super()._load_from_checkpoint(folder, model)  # type: ignore[misc]
         target = model or self.model  # type: ignore[attr-defined]
         sharded = any(hasattr(weight, "device_mesh") for weight in target.parameters())
-        if isinstance(target, PreTrainedModel) and not sharded:
+        if sharded or not isinstance(target, PreTrainedModel):
+            super()._load_from_checkpoint(folder, model)  # type: ignore[misc]
+        else:
             saved = type(target).from_pretrained(folder, dtype=target.dtype, use_safetensors=True)
             target.load_state_dict(saved.state_dict())
 

@@ -84,7 +84,7 @@ def test_packed_attention_keeps_pictures_apart() -> None:
     """One attention with a mask gives what an attention for each picture gives."""
     import torch
 
-    from vqatrain.tracing import masked_attention
+    from vqatrain.graph_export import masked_attention
 
     torch.manual_seed(0)
     query, key, value = torch.randn(3, 1, 2, 12, 4)
@@ -99,7 +99,7 @@ def test_packed_attention_keeps_pictures_apart() -> None:
 @pytest.mark.parametrize("family", ["llava_onevision"])
 def test_weights_outside_of_the_parts_are_refused(family: str) -> None:
     from vqatrain.family import family_named
-    from vqatrain.tracing import parts
+    from vqatrain.graph_export import parts
 
     built = family_named(family).tiny(["what"])
     with pytest.raises(OptionError, match=r"weights outside .*image_newline"):

@@ -63,10 +63,10 @@ class Onnx(ModelExport):
         for package in PACKAGES:
             if importlib.util.find_spec(package) is None:
                 raise MissingExtraError("--format onnx", "onnx", package)
-        from vqatrain.tracing import trace
+        from vqatrain.graph_export import to_graphs
 
         with _quiet():
-            trace(loaded).save_pretrained(folder)
+            to_graphs(loaded).save_pretrained(folder)
         loaded.processor.save_pretrained(str(folder))
 
     def read(self, folder: Path, dtype: Any) -> Loaded:  # noqa: ARG002 - the graphs say it

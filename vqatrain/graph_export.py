@@ -26,7 +26,7 @@ CONTINUED = 3
 be added later."""
 
 
-def trace(loaded: Loaded) -> Any:
+def to_graphs(loaded: Loaded) -> Any:
     """Trace each part as an ONNX graph, free in batch size, length and number of patches.
 
     Returns:
