@@ -204,6 +204,18 @@ def test_auto_says_what_it_told_and_finds_pictures_in_the_folder(
     assert "6 questions on 3 pictures" in done.stdout
 
 
+def test_auto_only_tells_the_layout_where_no_folder_is_given(
+    vqa_files: VqaFiles, run_cli: Run
+) -> None:
+    vqa_files.write()
+    before = sorted(vqa_files.folder.rglob("*"))
+    done = run_cli("convert", "auto", vqa_files.folder)
+    assert done.returncode == 0, done.stderr
+    assert "coco-vqa, because" in done.stdout
+    assert "give -o FOLDER" in done.stdout
+    assert sorted(vqa_files.folder.rglob("*")) == before
+
+
 def test_auto_refuses_captions_by_name(tmp_path: Path, run_cli: Run) -> None:
     path = tmp_path / "captions_val2014.json"
     path.write_text('{"annotations": [{"image_id": 1, "id": 2, "caption": "A bus."}]}')

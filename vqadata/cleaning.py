@@ -44,8 +44,8 @@ def choose_cleaners(only: Iterable[str] = (), skip: Iterable[str] = ()) -> list[
     Raises:
         OptionError: There is no cleaner of a given name.
     """
-    wanted = {find(cleaner_folder, Cleaner, name).step_name() for name in only}  # type: ignore[type-abstract]
-    unwanted = {find(cleaner_folder, Cleaner, name).step_name() for name in skip}  # type: ignore[type-abstract]
+    wanted = {find(cleaner_folder, Cleaner, name, "--only").step_name() for name in only}  # type: ignore[type-abstract]
+    unwanted = {find(cleaner_folder, Cleaner, name, "--skip").step_name() for name in skip}  # type: ignore[type-abstract]
     named = [kind for kind in cleaner_kinds() if not wanted or kind.step_name() in wanted]
     return [kind for kind in named if kind.step_name() not in unwanted]
 

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from vqadata.steps import Source
 
 
+TOLD = click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Output folder; without it the layout is told, and nothing is written.",
+)
+
 SHOWN = 10
 """Files that are named where many were not read."""
 
@@ -57,13 +64,14 @@ def _auto_command() -> click.Command:
         "auto",
         models=lambda: [("", Source), ("", EngineOptions), ("", OutputOptions)],
         callback=_convert_auto,
-        help="Tell the layout of a file or a folder, say why, and convert it.\n\n"
+        help="Tell the layout of a file or a folder, say why, and convert it, if -o is given.\n\n"
         "Refuses where several layouts fit or none does. Pictures are looked for in the whole "
         "folder, unless --image-root is given.\n\n"
-        "\b\nExample:\n  vqadata convert auto GQA/questions --image-root GQA/images -o shards",
+        "\b\nExample:\n  vqadata convert auto GQA/questions\n"
+        "  vqadata convert auto GQA/questions --image-root GQA/images -o shards",
         params=[click.Argument(["path"], type=click.Path(path_type=Path))],
     )
-    for option in (STRICT, CONFIG, OUT):
+    for option in (STRICT, CONFIG, TOLD):
         option(command)
     return command
 
@@ -76,6 +84,9 @@ def _convert_auto(path: Path, **given: Any) -> int:
     if told.unread:
         more = f", and {len(told.unread) - SHOWN} more" if len(told.unread) > SHOWN else ""
         click.echo(f"not read: {', '.join(told.unread[:SHOWN])}{more}")
+    if given["out"] is None:
+        click.echo("nothing was written; to convert it, give -o FOLDER")
+        return 0
     if path.is_dir() and not given["image_root"]:
         given["image_root"] = (path,)
     return _convert(told.source, **(given | told.options))

@@ -26,8 +26,14 @@ def names(package: ModuleType) -> list[str]:
     )
 
 
-def find(package: ModuleType, kind: type[Kind], name: str) -> type[Kind]:
+def find(package: ModuleType, kind: type[Kind], name: str, option: str = "") -> type[Kind]:
     """The class of ``kind`` in the module called ``name``.
+
+    Args:
+        package: The folder.
+        kind: What is looked for.
+        name: With dashes.
+        option: The option that gave the name, for the message.
 
     Raises:
         OptionError: There is no module of that name; the message lists those there are.
@@ -35,7 +41,7 @@ def find(package: ModuleType, kind: type[Kind], name: str) -> type[Kind]:
     """
     known = names(package)
     if name not in known:
-        what = package.__name__.rpartition(".")[2]
+        what = option or package.__name__.rpartition(".")[2]
         raise OptionError(
             f"{what}: {name!r}", "not known", f"one of {', '.join(known)}", "Check the spelling."
         )

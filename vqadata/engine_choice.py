@@ -65,7 +65,7 @@ def _rank(name: str, given: bool) -> tuple[int, str]:
 
 
 def _kind(name: str) -> type[TextEngine]:
-    return find(ocr, TextEngine, name)  # type: ignore[type-abstract]
+    return find(ocr, TextEngine, name, "--ocr-engine")  # type: ignore[type-abstract]
 
 
 @lru_cache(maxsize=4)

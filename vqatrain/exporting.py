@@ -78,7 +78,7 @@ def export(config: ExportConfig) -> Exported:
     Raises:
         OptionError: There is no such model or format, it does not fit, or the folder exists.
     """
-    form = find(exports, ModelExport, config.format)()  # type: ignore[type-abstract]
+    form = find(exports, ModelExport, config.format, "--format")()  # type: ignore[type-abstract]
     refuse_existing(config.out)
     if form.only_fp32 and config.precision == "bf16":
         raise OptionError("--precision", f"bf16 with --format {config.format}", "fp32")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from vqadata.errors import OptionError
+from vqatrain import parallel
 from vqatrain.config import TrainConfig
 
 Engine: TypeAlias = Literal["torchrun", "accelerate", "deepspeed", "megatron-swift"]
@@ -38,8 +39,10 @@ def commands(
         config: The same options, read.
 
     Raises:
-        OptionError: Megatron cannot train what is asked for.
+        OptionError: There is no such preset, or Megatron cannot train what is asked for.
     """
+    if config.distributed != parallel.DDP:
+        parallel.read(config.distributed)
     if engine == "megatron-swift":
         return _megatron(machines, command[0], config)
     start = {"torchrun": _torchrun, "accelerate": _accelerate, "deepspeed": _deepspeed}[engine]

@@ -119,7 +119,7 @@ def choose_metrics(wanted: Iterable[str] = ()) -> dict[str, Metric]:
         return known
     if not chosen:
         return {name: metric for name, metric in known.items() if metric.standard}
-    return {name: find(metrics, Metric, name)() for name in dict.fromkeys(chosen)}  # type: ignore[type-abstract]
+    return {name: find(metrics, Metric, name, "--metric")() for name in dict.fromkeys(chosen)}  # type: ignore[type-abstract]
 
 
 def source_field(record: RecordView, name: str) -> Any:

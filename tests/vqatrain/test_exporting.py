@@ -109,7 +109,7 @@ def test_weights_outside_of_the_parts_are_refused(family: str) -> None:
 def test_what_is_there_is_not_written_over(run: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="a new folder"):
         export(ExportConfig(model=str(run), out=tmp_path))
-    with pytest.raises(OptionError, match="exports: 'gguf'"):
+    with pytest.raises(OptionError, match="--format: 'gguf'"):
         export(ExportConfig(model=str(run), format="gguf", out=tmp_path / "out"))
     with pytest.raises(OptionError, match="bf16 with --format onnx"):
         export(ExportConfig(model=str(run), format="onnx", precision="bf16", out=tmp_path / "out"))

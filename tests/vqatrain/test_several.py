@@ -177,3 +177,10 @@ def test_what_megatron_cannot_train_is_refused() -> None:
 
     with pytest.raises(OptionError, match="--engine megatron-swift: qlora"):
         program.main([*SWIFT, *RUN, "--tuning", "qlora"], standalone_mode=False)
+
+
+def test_a_preset_that_is_not_there_is_refused_before_it_is_printed() -> None:
+    from vqatrain.cli import program
+
+    with pytest.raises(OptionError, match="--distributed: 'zero9' cannot be read"):
+        program.main([*LAUNCH, *RUN, "--distributed", "zero9"], standalone_mode=False)
