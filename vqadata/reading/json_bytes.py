@@ -1,8 +1,7 @@
-"""JSON text seen as an array of bytes: its quotes, its numbers, eight bytes of it at a time."""
+"""JSON text seen as an array of bytes: its quotes, its numbers, what stands between offsets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -14,10 +13,10 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
-WORD = 8
-"""Bytes that are compared at a time."""
+FEW_SLASHES = 10
+"""Backslashes are few if one in two to this power of the bytes is one."""
 
-BACKSLASH = b"\\"[0]
+BACKSLASH = b"\\"
 QUOTE = b'"'[0]
 _ZERO = b"0"[0]
 
@@ -42,40 +41,16 @@ def in_every_column(matrix: Numbers) -> Numbers:
     return np.asarray(matrix.all(axis=1))
 
 
-def stands_at(buffer: Numbers, begins: Numbers, text: bytes, forward: bool) -> Numbers:
-    """In which rows a text stands at all offsets.
-
-    Args:
-        buffer: The bytes.
-        begins: The offsets, of shape (rows, any).
-        text: The text.
-        forward: See :func:`_words`.
-    """
+def slash_offsets(text: bytes, buffer: Numbers) -> Numbers:
+    """The offsets of all backslashes; where they are few they are looked for one by one."""
     import numpy as np
 
-    words = np.ndarray((max(len(buffer) - WORD + 1, 0),), "<u8", buffer, strides=(1,))
-    fits = np.ones(len(begins), bool)
-    for offset, mask, word in _words(text, forward):
-        found = words[begins + offset] if offset < 0 else words[offset:][begins]
-        fits &= in_every_column((found & mask if mask else found) == word)
-    return fits
-
-
-def _words(text: bytes, forward: bool) -> Iterator[tuple[int, int, int]]:
-    """Offset, mask and value of the words that cover a text; a short one is seen in one word.
-
-    Args:
-        text: The text.
-        forward: Whether a short text is seen with what follows it, not with what stands before it.
-    """
-    size = len(text)
-    if size >= WORD:
-        for offset in {*range(0, size - WORD, WORD), size - WORD}:
-            yield offset, 0, int.from_bytes(text[offset : offset + WORD], "little")
-        return
-    shift = 0 if forward else 8 * (WORD - size)
-    mask = ((1 << 8 * size) - 1) << shift
-    yield (0 if forward else size - WORD), mask, int.from_bytes(text, "little") << shift
+    found = [-1]
+    while len(found) <= len(text) >> FEW_SLASHES:
+        found.append(text.find(BACKSLASH, found[-1] + 1))
+        if found[-1] < 0:
+            return np.array(found[1:-1], np.int64)
+    return np.flatnonzero(buffer == BACKSLASH[0])
 
 
 def quote_offsets(buffer: Numbers, slashes: Numbers) -> Numbers:
@@ -124,11 +99,14 @@ def read_digits(buffer: Numbers, starts: Numbers, ends: Numbers) -> tuple[Number
     import numpy as np
 
     lengths = ends - starts
+    least = int(lengths.min(initial=0))
     values = np.zeros(starts.shape, np.int64)
     good = np.ones(len(starts), bool)
     for place in range(int(lengths.max(initial=0))):
-        inside = place < lengths
-        digits = buffer[np.where(inside, starts + place, starts)] - _ZERO  # wraps below zero
+        inside = place < lengths if place >= least else None
+        at = starts + place if inside is None else np.where(inside, starts + place, starts)
+        digits = buffer[at] - _ZERO  # wraps below zero
         good &= in_every_column(digits <= 9)
-        values = np.where(inside, values * 10 + digits, values)
+        longer = values * 10 + digits
+        values = longer if inside is None else np.where(inside, longer, values)
     return values, good

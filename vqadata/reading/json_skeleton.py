@@ -4,7 +4,7 @@ What a program wrote is the same text again and again, with holes: ``{"image_id"
 "What is it?"}`` is ``{"image_id": ``, a number, ``, "question": "``, a text and ``"}``. The
 skeleton is learnt from one record. In a block of records the quotes are found at memory speed (a
 quote behind a backslash is none); a record with as many quotes as the skeleton is compared with it,
-eight bytes at a time, all records at once. Where all literal text is equal, what lies in the holes
+all records at once. Where all literal text is equal, what lies in the holes
 are texts and numbers, and they become Arrow columns without a step a record. A record that does not
 fit is for somebody else to read; it costs its neighbours nothing.
 
@@ -21,16 +21,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from vqadata.reading.json_bytes import (
-    BACKSLASH,
     QUOTE,
-    WORD,
     columns_of,
     decoded_text,
     in_every_column,
     is_utf8,
     quote_offsets,
     read_digits,
-    stands_at,
+    slash_offsets,
     undecodable,
 )
 from vqadata.reading.json_spans import Records
@@ -84,14 +82,15 @@ class Skeleton:
         self.holes = tuple(holes)
         self._runs = list(_runs(texts))
         self._marks = sum(len(run.marks) for run in self._runs)
-        self._alike_runs = _grouped(self._runs, [(r.text, r.marks) for r in self._runs])
         numbers = [(n, hole) for n, hole in enumerate(self.holes) if not hole.is_text]
         members = [tuple(s for s in hole.path if isinstance(s, str)) for _, hole in numbers]
         self._alike_numbers = _grouped([number for number, _ in numbers], members)
+        self._bounds = _bounds(self._runs)
+        self._literal = _Literal(texts)
 
     @classmethod
     def of(cls, record: bytes) -> Skeleton | None:
-        """The skeleton of a record; ``None`` if it holds more than texts and whole numbers."""
+        """The skeleton of an object; ``None`` if it holds more than texts and whole numbers."""
         if not is_utf8(record):
             return None
         holes: list[Hole] = []
@@ -108,86 +107,60 @@ class Skeleton:
         # Between two numbers stands a key, else there would be no mark to find them by.
         marked = all(b'"' in text for text in texts[:-1])
         distinct = len({hole.path for hole in holes}) == len(holes)
-        whole = sum(map(len, texts)) >= WORD and 0 < len(holes) <= MOST_HOLES
-        return cls(holes, texts) if marked and distinct and whole else None
+        inside = 0 < len(holes) <= MOST_HOLES and all(hole.path for hole in holes)
+        return cls(holes, texts) if marked and distinct and inside else None
 
     def fit(self, records: Records) -> Fitted:
         """Lay the skeleton over some records, and keep those that fit."""
         import numpy as np
 
         buffer = np.frombuffer(records.text, np.uint8)
-        slashes = np.flatnonzero(buffer == BACKSLASH)
+        slashes = slash_offsets(records.text, buffer)
         laid = self._laid(records, quote_offsets(buffer, slashes))
         laid = laid.only(self._is_spaced(laid))
-        laid = laid.only(self._is_literal(laid, buffer))
+        laid = laid.only(self._literal.stands_in(laid))
         numbers, fits = self._numbers(laid, buffer)
         texts = self._escaped(laid, slashes)
         fits[[row for (row, _), text in texts.items() if text is None]] = False
         fits[undecodable(records, laid.rows)] = False
-        return Fitted(self, laid, numbers, texts).only(fits)
-
-    def spans(self, laid: Laid, holes: list[int]) -> tuple[Numbers, Numbers]:
-        """Start and end of some holes, each of shape (rows, holes)."""
-        import numpy as np
-
-        before = [self._runs[hole] for hole in holes]
-        to_start = np.array([len(run.text) - run.marks[-1] for run in before])
-        starts = (
-            columns_of(laid.marks, [run.first + len(run.marks) - 1 for run in before]) + to_start
-        )
-        return starts, self._begins(laid, [self._runs[hole + 1] for hole in holes])
-
-    def _begins(self, laid: Laid, runs: list[_Run]) -> Numbers:
-        """Where some literal texts begin, of shape (rows, runs)."""
-        import numpy as np
-
-        if not runs[-1].marks:
-            last = laid.ends[:, None] - len(runs[-1].text)
-            return np.hstack([self._begins(laid, runs[:-1]), last]) if runs[:-1] else last
-        begins: Numbers = columns_of(laid.marks, [run.first for run in runs])
-        to_start = [run.marks[0] for run in runs]
-        return begins - np.array(to_start) if any(to_start) else begins
+        return Fitted(laid.with_texts(texts), numbers).only(fits)
 
     def _laid(self, records: Records, quotes: Numbers) -> Laid:
         """The records with as many quotes as the skeleton."""
         import numpy as np
 
+        columns, shifts = self._bounds
+        if len(records) and len(quotes) == len(records) * self._marks and records.proved.all():
+            marks = quotes.reshape(len(records), self._marks)
+            if ((marks[:, 0] >= records.starts) & (marks[:, -1] < records.ends)).all():
+                bounds = np.take(marks, columns, axis=1) + shifts
+                return self._bounded(records, np.arange(len(records)), bounds)
         first = np.searchsorted(quotes, records.starts)
         counts = np.searchsorted(quotes, records.ends) - first
-        fits = (counts == self._marks) & records.proved
-        rows = np.flatnonzero(fits)
-        if counts.sum() == len(quotes):
-            inside = quotes if fits.all() else quotes[np.repeat(fits, counts)]
-            marks = inside.reshape(len(rows), self._marks)
-        else:
-            marks = quotes[first[rows][:, None] + np.arange(self._marks)]
-        return Laid(records.text, rows, records.starts[rows], records.ends[rows], marks)
+        rows = np.flatnonzero((counts == self._marks) & records.proved)
+        return self._bounded(records, rows, quotes[first[rows][:, None] + columns] + shifts)
 
-    def _is_spaced(self, laid: Laid) -> Numbers:
-        """Which records have their marks where literal text and short numbers put them."""
-        first, last = self._runs[0], self._runs[-1]
-        fits: Numbers = laid.marks[:, 0] - first.marks[0] == laid.starts
-        fits &= self._begins(laid, [last])[:, 0] + len(last.text) == laid.ends
-        for runs in self._alike_runs:
-            marks = runs[0].marks
-            if len(marks) > 1:
-                begins = columns_of(laid.marks, [run.first for run in runs])
-                ends = columns_of(laid.marks, [run.first + len(marks) - 1 for run in runs])
-                fits &= in_every_column(ends - begins == marks[-1] - marks[0])
-        for holes in self._alike_numbers:
-            starts, ends = self.spans(laid, holes)
-            lengths = ends - starts
-            fits &= in_every_column((lengths > 0) & (lengths <= MOST_DIGITS))
-        return fits
-
-    def _is_literal(self, laid: Laid, buffer: Numbers) -> Numbers:
-        """Which records have the literal text of the skeleton; they are spaced as it wants."""
+    def _bounded(self, records: Records, rows: Numbers, bounds: Numbers) -> Laid:
+        """With the bounds of a last run that has no mark: it ends where the record does."""
         import numpy as np
 
-        fits = np.ones(len(laid.rows), bool)
-        for runs in self._alike_runs:
-            is_first = runs[0] is self._runs[0]
-            fits &= stands_at(buffer, self._begins(laid, runs), runs[0].text, is_first)
+        ends = records.ends[rows]
+        if bounds.shape[1] < 2 * len(self._runs):
+            bounds = np.column_stack([bounds, ends - len(self._runs[-1].text), ends])
+        return Laid(records.text, rows, records.starts[rows], ends, bounds.astype(np.int32))
+
+    def _is_spaced(self, laid: Laid) -> Numbers:
+        """Which records begin and end with a run, and have short numbers between two.
+
+        The end of a text is the mark of the next run, so that one cannot be odd.
+        """
+        fits: Numbers = laid.ends - laid.starts >= self._literal.length
+        fits &= laid.bounds[:, 0] == laid.starts
+        fits &= laid.bounds[:, -1] == laid.ends
+        for holes in self._alike_numbers:
+            starts, ends = laid.spans(holes)
+            lengths = ends - starts
+            fits &= in_every_column((lengths > 0) & (lengths <= MOST_DIGITS))
         return fits
 
     def _numbers(self, laid: Laid, buffer: Numbers) -> tuple[dict[int, Numbers], Numbers]:
@@ -197,7 +170,7 @@ class Skeleton:
         values: dict[int, Numbers] = {}
         fits = np.ones(len(laid.rows), bool)
         for holes in self._alike_numbers:
-            found, good = read_digits(buffer, *self.spans(laid, holes))
+            found, good = read_digits(buffer, *laid.spans(holes))
             values |= {hole: found[:, place] for place, hole in enumerate(holes)}
             fits &= good
         return values, fits
@@ -206,20 +179,55 @@ class Skeleton:
         """The texts that hold escapes, by row and hole; ``None`` where they are not valid."""
         import numpy as np
 
-        opening = {
-            run.first + len(run.marks) - 1: number
-            for number, (run, hole) in enumerate(zip(self._runs, self.holes, strict=False))
-            if hole.is_text
-        }
-        flat = laid.marks.ravel()
-        before = np.searchsorted(flat, slashes) - 1
+        flat, width = laid.bounds.ravel(), 2 * len(self._runs)
+        pieces = np.unique(np.searchsorted(flat, slashes, "right") - 1)
         texts = {}
-        for mark in np.unique(before[before >= 0]).tolist():
-            row, number = divmod(mark, self._marks)
-            if number in opening:
-                text = laid.text[flat[mark] : flat[mark + 1] + 1]
-                texts[row, opening[number]] = decoded_text(text)
+        for piece in pieces[pieces % 2 == 1].tolist():
+            row, place = divmod(piece, width)
+            hole = place // 2
+            if hole < len(self.holes) and self.holes[hole].is_text:
+                text = laid.text[flat[piece] - 1 : flat[piece + 1] + 1]
+                texts[row, hole] = decoded_text(text)
         return texts
+
+
+class _Literal:
+    """The runs of a skeleton in turn with nothing, for as many records as are compared at once."""
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        """Keep the texts of the runs."""
+        self._texts = texts
+        self.length = sum(map(len, texts))
+        """Bytes of the runs of a record."""
+        self._rows = 0
+        self._expected: pa.Array | None = None
+
+    def stands_in(self, laid: Laid) -> Numbers:
+        """Which records have these runs; where theirs are of another length, they have not."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not len(laid.rows):
+            return np.ones(0, bool)
+        found = laid.pieces(pa.binary())
+        equal = pc.equal(found, self._of(len(laid.rows))[: len(found)])
+        runs = equal.to_numpy(zero_copy_only=False)[::2]
+        return in_every_column(runs.reshape(len(laid.rows), len(self._texts)))
+
+    def _of(self, rows: int) -> pa.Array:
+        """The runs of at least so many records."""
+        import numpy as np
+        import pyarrow as pa
+
+        if self._expected is None or rows > self._rows:
+            ends = np.cumsum([len(text) for text in self._texts], dtype=np.int64)
+            begins = np.arange(rows)[:, None] * ends[-1]
+            offsets = np.append(0, np.repeat(begins + ends, 2)).astype(np.int32)
+            buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(self._texts) * rows)]
+            self._expected = pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
+            self._rows = rows
+        return self._expected
 
 
 class Laid(NamedTuple):
@@ -230,8 +238,36 @@ class Laid(NamedTuple):
     """Number of each among the records that came."""
     starts: Numbers
     ends: Numbers
-    marks: Numbers
-    """Offsets of their quotes, of shape (rows, marks)."""
+    bounds: Numbers
+    """Where each run begins and ends, of shape (rows, 2 x runs); between two of them is a hole."""
+
+    def spans(self, holes: list[int]) -> tuple[Numbers, Numbers]:
+        """Start and end of some holes, each of shape (rows, holes)."""
+        starts = columns_of(self.bounds, [2 * hole + 1 for hole in holes])
+        return starts, columns_of(self.bounds, [2 * hole + 2 for hole in holes])
+
+    def pieces(self, kind: pa.DataType) -> pa.Array:
+        """The runs and the holes in turn as an Arrow array, without a copy of the text.
+
+        The last run of a record is followed by what stands between it and the next one.
+        """
+        import pyarrow as pa
+
+        buffers = [None, pa.py_buffer(self.bounds), pa.py_buffer(self.text)]
+        return pa.Array.from_buffers(kind, self.bounds.size - 1, buffers)
+
+    def with_texts(self, texts: dict[tuple[int, int], str | None]) -> Laid:
+        """With other texts in some holes, by row and hole; they stand behind all others."""
+        import numpy as np
+
+        if not texts:
+            return self
+        said = [(text or "").encode() for text in texts.values()]
+        rows, holes = np.array(list(texts)).T
+        ends = np.cumsum([len(self.text), *map(len, said)])
+        bounds = self.bounds.copy()
+        bounds[rows, 2 * holes + 1], bounds[rows, 2 * holes + 2] = ends[:-1], ends[1:]
+        return self._replace(text=b"".join([self.text, *said]), bounds=bounds)
 
     def only(self, fits: Numbers) -> Laid:
         """Those for which ``fits`` is true."""
@@ -244,22 +280,13 @@ class Fitted:
     """Records that fit a skeleton: what lies in the holes of each.
 
     Args:
-        skeleton: The skeleton.
-        laid: The records.
+        laid: The records, without escapes in their texts.
         numbers: The values of the holes that are numbers, by the hole.
-        texts: The texts with escapes, by row and hole.
     """
 
-    def __init__(
-        self,
-        skeleton: Skeleton,
-        laid: Laid,
-        numbers: dict[int, Numbers],
-        texts: dict[tuple[int, int], str | None],
-    ) -> None:
+    def __init__(self, laid: Laid, numbers: dict[int, Numbers]) -> None:
         """Keep what was found."""
-        self._skeleton, self._laid = skeleton, laid
-        self._numbers, self._texts = numbers, texts
+        self._laid, self._numbers = laid, numbers
 
     @property
     def rows(self) -> Numbers:
@@ -268,58 +295,28 @@ class Fitted:
 
     def only(self, fits: Numbers) -> Fitted:
         """Those of the records for which ``fits`` is true."""
-        import numpy as np
-
         if fits.all():
             return self
-        places = np.cumsum(fits) - 1
-        texts = {
-            (int(places[row]), hole): text for (row, hole), text in self._texts.items() if fits[row]
-        }
         numbers = {hole: values[fits] for hole, values in self._numbers.items()}
-        return Fitted(self._skeleton, self._laid.only(fits), numbers, texts)
+        return Fitted(self._laid.only(fits), numbers)
 
     def texts(self, holes: list[int]) -> pa.StringArray:
         """What lies in some holes as text, row by row: of length rows x holes."""
         import numpy as np
         import pyarrow as pa
 
-        # Offsets alternate between begin and end of a text, so every other value is one.
-        offsets = np.empty((len(self.rows), len(holes), 2), np.int32)
-        offsets[:, :, 0], offsets[:, :, 1] = self._skeleton.spans(self._laid, holes)
-        if not offsets.size:
+        if not len(self.rows) or not holes:
             return pa.array([], pa.string())
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self._laid.text)]
-        parts = pa.Array.from_buffers(pa.string(), offsets.size - 1, buffers)
-        texts = parts.take(pa.array(np.arange(0, offsets.size, 2, dtype=np.int32)))
-        return self._unescaped(texts, holes)
+        width = self._laid.bounds.shape[1]
+        begins = np.arange(0, len(self.rows) * width, width, dtype=np.int32)
+        places = begins[:, None] + np.array([2 * hole + 1 for hole in holes], np.int32)
+        return self._laid.pieces(pa.string()).take(pa.array(places.ravel()))
 
     def integers(self, hole: int) -> pa.Int64Array:
         """The numbers in a hole."""
         import pyarrow as pa
 
         return pa.array(self._numbers[hole])
-
-    def _unescaped(self, texts: pa.StringArray, holes: list[int]) -> pa.StringArray:
-        """With the texts that hold escapes decoded."""
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        place = {hole: number for number, hole in enumerate(holes)}
-        found = {
-            row * len(holes) + place[hole]: text
-            for (row, hole), text in self._texts.items()
-            if hole in place
-        }
-        if not found:
-            return texts
-        rows = sorted(found)
-        mask = np.zeros(len(texts), bool)
-        mask[rows] = True
-        return pc.replace_with_mask(
-            texts, mask, pa.array([found[row] for row in rows], pa.string())
-        )
 
 
 def _values(record: bytes) -> Iterator[tuple[tuple[str | int, ...], int, int]]:
@@ -350,6 +347,14 @@ def _runs(texts: Sequence[bytes]) -> Iterator[_Run]:
         marks = tuple(match.start() for match in re.finditer(b'"', text))
         yield _Run(text, mark, marks)
         mark += len(marks)
+
+
+def _bounds(runs: Sequence[_Run]) -> tuple[list[int], list[int]]:
+    """The marks by which the runs with marks begin and end, and how far from each they do."""
+    marked = [run for run in runs if run.marks]
+    columns = [at for run in marked for at in (run.first, run.first + len(run.marks) - 1)]
+    shifts = [by for run in marked for by in (-run.marks[0], len(run.text) - run.marks[-1])]
+    return columns, shifts
 
 
 def _grouped(things: Sequence[Item], keys: Sequence[object]) -> list[list[Item]]:
