@@ -1,6 +1,6 @@
 """Damages valid files at random, and says what must hold whatever was done to them.
 
-    python -m tests.mutations --count 10000        # spread over all sources
+    python -m tests.mutations --count 10000        # spread over all sources; 20 CPU minutes
 
 For every source that is found, files of its fixture are changed: in their structure (a member
 dropped, doubled, of another type, a huge number, NaN, a lone surrogate, deep nesting ...) or in
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import random
 import shutil
 import tempfile
@@ -187,6 +188,9 @@ def _parsed(data: bytes) -> tuple[bool, Any] | None:
         return None
 
 
+SHOWN = 500
+"""Mutations after which the command says how far it is."""
+
 CROSS = {
     "duplicate-question-id", "answers-without-question", "question-without-answers",
     "image-id-mismatch", "bad-annotation", "ambiguous-picture",
@@ -292,8 +296,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--source", action="append", help="only this source; repeatable")
-    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument(
+        "--first", type=int, default=0, help="first seed; a source gets COUNT / sources of them"
+    )
     chosen = parser.parse_args()
+    os.fsync = lambda _: None  # half of the time; nothing here has to outlive the machine
     kinds = chosen.source or names(sources)
     results: Counter[tuple[str, str]] = Counter()
     start, wrong = time.time(), 0
@@ -307,7 +314,10 @@ def main() -> None:
             if outcome.wrong:
                 wrong += 1
                 print(f"WRONG: {name} seed {seed}: {outcome.what}: {outcome.result}")
-                print(outcome.wrong, end="\n\n")
+                print(outcome.wrong, end="\n\n", flush=True)
+            if number % SHOWN == SHOWN - 1:
+                took = time.time() - start
+                print(f"{number + 1:,} in {took:.0f} s, {wrong} of them wrong", flush=True)
     for (name, result), count in sorted(results.items()):
         print(f"{name:16} {result:20} {count:,}")
     print(f"{chosen.count:,} mutations in {time.time() - start:.0f} s, {wrong} of them wrong")

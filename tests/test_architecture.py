@@ -35,7 +35,7 @@ FLOORS = [
     {"discover", "shards.verify", "shards.contents", "story", "figures", "layouts.*",
      "leaks", "picture_groups", "resharding", "picture_cache", "judging", "watermarks.*"},
     {"engine_choice"},
-    {"suggest", "column_plan", "sources.*", "cleaners.*", "exports.*"},
+    {"suggest", "column_plan", "column_rows", "sources.*", "cleaners.*", "exports.*"},
     {"picture_pass"},
     {"examination"},
     {"recognition"},

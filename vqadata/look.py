@@ -16,7 +16,9 @@ from vqadata.errors import VqaDataError
 from vqadata.reading.columnar import open_columnar
 from vqadata.reading.delimited import BadRow, Delimited
 from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_columns import JsonColumns, holds_columns
 from vqadata.reading.json_scan import after_gap, is_json, members_of, value_end
+from vqadata.reading.json_splits import JsonSplits, begins_with_split
 
 HEAD_BYTES = 1 << 20
 """Bytes of a file that are looked at."""
@@ -132,6 +134,11 @@ def look_at_file(path: Path) -> FileLook:
         return FileLook(path, "cells" if cells else "other", "", {}, cells)
     if lines := _lines(path, head):
         return FileLook(path, "lines", "", {}, lines)
+    if begins_with_split(head):
+        return _splits(path)
+    if holds_columns(path, head):
+        rows = islice(JsonColumns(path, keep_whole=True), RECORDS)
+        return FileLook(path, "json", "", {}, [_decoded(row.raw) for row in rows])
     return _document(path, head)
 
 
@@ -143,6 +150,17 @@ def _columns(path: Path, form: Form) -> FileLook:
         return FileLook(path, form, "", {}, [], f"{form.capitalize()} that is damaged")
     types = {field.name: str(field.type) for field in schema}
     return FileLook(path, form, "", types, [dict.fromkeys(types)])
+
+
+def _splits(path: Path) -> FileLook:
+    """A document with a list for each split: that whose records say most, as tests lack answers."""
+    lists = JsonSplits(path, keep_whole=True)
+    looks = []
+    for key, start in lists.starts.items():
+        with InputFile(path) as file:
+            file.skip(start)
+            looks.append(FileLook(path, "json", key, {}, _records(file.read(HEAD_BYTES), 0)))
+    return max(looks, key=lambda look: len(look.fields))
 
 
 def _document(path: Path, head: bytes) -> FileLook:

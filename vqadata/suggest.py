@@ -9,6 +9,7 @@ wrong map costs more than a question.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,9 @@ from vqadata.layouts.field_fit import (
     name_points,
 )
 from vqadata.layouts.field_map import ANSWER_NAMES, NAMES
+from vqadata.layouts.field_path import FieldPath, join_path, split_path
 from vqadata.layouts.field_profile import FieldProfile, profile_fields
+from vqadata.layouts.starred import candidates, item_rows, with_star
 from vqadata.layouts.table import read_table
 from vqadata.layouts.typed import BadRecord
 from vqadata.look import Look, is_keyed
@@ -110,6 +113,26 @@ class Suggestion:
             lines += ["", f"# these go to extra: {', '.join(self.rest)}"]
         return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines)
 
+    def in_lists(self, lists: Sequence[FieldPath], rows: int) -> Suggestion:
+        """The map for records of which this one knows one item of each of ``lists``."""
+
+        def starred(dotted: str) -> str:
+            return join_path(with_star(split_path(dotted), lists))
+
+        sure = {
+            name: found._replace(
+                value=starred(found.value)
+                if isinstance(found.value, str)
+                else [*map(starred, found.value)]
+            )
+            for name, found in self.sure.items()
+        }
+        unsure = {
+            name: doubt._replace(candidates=[*map(starred, doubt.candidates)])
+            for name, doubt in self.unsure.items()
+        }
+        return Suggestion(self.file, rows, sure, unsure, [*map(starred, self.rest)])
+
     def _missing(self) -> list[str]:
         known = {*self.sure, *self.unsure}
         needed = [name for name in ("image", "question") if name not in known]
@@ -130,7 +153,29 @@ def suggest_map(path: Path, records: str | None = None) -> Suggestion:
 
 
 def suggest_for(rows: list[dict[str, Any]], file: str) -> Suggestion:
-    """Propose a field map for some records of a file; see :func:`suggest_map`."""
+    """Propose a field map for some records of a file; see :func:`suggest_map`.
+
+    Where no field is the question, the items of a list may be several of them.
+    """
+    told = _suggest(rows, file)
+    if "question" in told.sure or "question" in told.unsure:
+        return told
+    for lists in candidates(rows):
+        inside = _suggest(item_rows(rows, lists), file)
+        asked = [name for name in ("question", *ANSWER_NAMES) if name in inside.sure]
+        known = asked[:1] == ["question"] and len(asked) > 1
+        if known and all(_is_inside(inside.sure[name], lists) for name in asked):
+            return inside.in_lists(lists, len(rows))
+    return told
+
+
+def _is_inside(finding: Finding, lists: Sequence[FieldPath]) -> bool:
+    """Whether all fields of a finding stand in items of the lists."""
+    paths = [split_path(path) for path in _paths(finding)]
+    return all(any(path[: len(one)] == one for one in lists) for path in paths)
+
+
+def _suggest(rows: list[dict[str, Any]], file: str) -> Suggestion:
     profiles = [profile for profile in profile_fields(rows) if profile.values]
     columns = choice_columns(profiles)
     ranked = {name: _ranked(name, profiles, rows, columns) for name in NAMES}

@@ -37,11 +37,11 @@ _FILE_WORDS = (
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "image": (*map("".join, product(_PICTURE_WORDS, _FILE_WORDS)), "file name", "filename"),
-    "question": ("query", "question text", "question string", "q"),
+    "question": ("question", "query", "question text", "question string", "q"),
     "answer": (
-        "gt answer", "ground truth", "answer text", "correct answer", "final answer", "gt",
-        "reference answer", "right answer", "short answer", "multiple choice answer", "chosen",
-        "chosen response", "chosen answer",
+        "answer", "gt answer", "ground truth", "answer text", "correct answer", "final answer",
+        "gt", "reference answer", "right answer", "short answer", "multiple choice answer",
+        "chosen", "chosen response", "chosen answer",
     ),
     "rejected": ("rejected response", "rejected answer", "worse answer"),
     "answers": (

@@ -7,6 +7,9 @@ A map is YAML, or flags. Its keys are the names in :data:`NAMES`; a value says w
     answers: labels                                        # a list, or text that spells one
     choices: [option_a, option_b, option_c]                # one field each
     split: {constant: train}
+
+A star takes each item of a list, as a question of its own: ``question: qas.*.question``; see
+:mod:`vqadata.layouts.starred`.
 """
 
 from __future__ import annotations

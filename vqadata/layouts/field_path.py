@@ -1,4 +1,7 @@
-r"""Dotted paths into a record: ``meta.image.0``, with ``\\.`` for a dot inside a key."""
+r"""Dotted paths into a record: ``meta.image.0``, with ``\\.`` for a dot inside a key.
+
+A star stands for every item of a list: ``qas.*.question``; see :mod:`vqadata.layouts.starred`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ FieldPath: TypeAlias = tuple[str, ...]
 
 NOTHING: Final = object()
 """What :func:`look_up` gives where a record does not have the field; ``None`` is JSON null."""
+
+EVERY = "*"
+"""The part of a path that stands for every item of a list."""
 
 DEEPEST = 4
 """Levels down to which fields are listed."""
@@ -48,8 +54,11 @@ def join_path(path: Iterable[str]) -> str:
 
 
 def look_up(members: Any, path: FieldPath) -> Any:
-    """The value at ``path``, or :data:`NOTHING`."""
-    for part in path:
+    """The value at ``path``, or :data:`NOTHING`; behind a star the first that says anything."""
+    for number, part in enumerate(path):
+        if part == EVERY and isinstance(members, list):
+            found = (look_up(item, path[number + 1 :]) for item in members)
+            return next((value for value in found if value not in (NOTHING, None)), NOTHING)
         if isinstance(members, dict) and part in members:
             members = members[part]
         elif isinstance(members, list) and part.isdecimal() and int(part) < len(members):

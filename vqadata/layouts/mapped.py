@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from vqadata.errors import OptionError
@@ -17,7 +17,11 @@ from vqadata.layouts.field_path import (
     without,
 )
 from vqadata.layouts.mapped_value import ANSWER_KEYS, MappedRow, is_nothing
+from vqadata.layouts.row_reading import Lost
+from vqadata.layouts.starred import lists_of, maps_of, rest_of, single
 from vqadata.layouts.table import Table
+from vqadata.layouts.typed import BadRecord
+from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 
 SHOWN_FIELDS = 40
@@ -81,6 +85,40 @@ def check_paths(survey: Survey, field_map: FieldMap, file: str) -> None:
             f"one of {', '.join(survey.fields[:SHOWN_FIELDS])}{more}",
             f"Did you mean {near!r}?" if near else "Correct the map.",
         )
+
+
+def mapped_rows(
+    record: RawRecord,
+    members: dict[str, Any],
+    field_map: FieldMap,
+    make: Callable[[MappedRow, dict[str, Any]], Row],
+) -> list[Row | Lost]:
+    """The questions of a record: one, or one an item of the lists that the map stars.
+
+    Args:
+        record: The record.
+        members: Its members.
+        field_map: The map.
+        make: Makes a row of what the map finds, and of the members that it leaves.
+
+    Raises:
+        BadRecord: The record cannot be used, or its one question.
+    """
+    if not lists_of(field_map):
+        said = MappedRow(record, members, field_map)
+        return [make(said, unmapped(members, field_map))]
+    maps = maps_of(record, members, field_map)
+    alone, rows = single(field_map), list[Row | Lost]()
+    for number, own in enumerate(maps):
+        rest = unmapped(rest_of(members, field_map, number), alone)
+        try:
+            row = make(MappedRow(record, members, own), rest)
+        except BadRecord as bad:
+            rows.append(Lost("quarantined", bad.why))
+            continue
+        shared = "question_id" in row and own["question_id"] == field_map["question_id"]
+        rows.append(row | {"question_id": f"{row['question_id']}-{number}"} if shared else row)
+    return rows
 
 
 def question_columns(row: MappedRow) -> Row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ from vqadata.layouts.table import Table
 from vqadata.layouts.typed import BadRecord
 from vqadata.ledger import Action, Rejection
 from vqadata.reading.json_scan import RawRecord
+from vqadata.reading.split_names import split_of
 from vqadata.record import BATCH_RECORDS, Origin, Row, batched, to_batch
 from vqadata.steps import Workspace
 
@@ -30,14 +30,6 @@ BAD_DATA_URI = "malformed-data-uri"
 LONGEST_NAME = 1024
 """Characters of a path beyond which no file is looked up."""
 
-_SPLITS = {
-    "train": "train", "training": "train", "trainset": "train", "trainval": "trainval",
-    "val": "val", "valid": "val", "validate": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test", "testset": "test", "testdev": "testdev",
-    "challenge": "challenge", "submission": "submission",
-}  # fmt: skip
-"""Words in file names that name a split, with its usual name."""
-
 
 class Lost(NamedTuple):
     """A question of a record that does not become a row."""
@@ -49,7 +41,7 @@ class Lost(NamedTuple):
 
 
 class _File(NamedTuple):
-    """The file that is read."""
+    """The file that is read, or the split in it."""
 
     name: str
     """In the ledger."""
@@ -65,6 +57,8 @@ class _File(NamedTuple):
     """Its folder, where that lies in a root of pictures; they are looked up there first."""
     inside: str = ""
     """The path of that folder in the root."""
+    part: str = ""
+    """The name of the split, where the file has a list for each."""
 
 
 class _Draft(NamedTuple):
@@ -75,6 +69,7 @@ class _Draft(NamedTuple):
     origin: Origin
     number: int
     """Among all rows of all files."""
+    file: _File
 
 
 class Reading:
@@ -90,13 +85,13 @@ class Reading:
     def batches(self, path: Path, name: str) -> Iterator[pa.RecordBatch]:
         """The rows of one file."""
         table = self._source.open(path)
-        answered = self._is_answered(table)
+        answered = {*self._answered(table)}
         folder, inside = self._place_in_root(path.parent)
         split = split_of(path.name) or split_of(inside)
-        file = _File(name, self._stem(name), split, answered, self._rows, folder, inside)
+        file = _File(name, self._stem(name), split, None in answered, self._rows, folder, inside)
         self._files.append(file)
-        for drafts in batched(self._drafts(table, file), BATCH_RECORDS):
-            kept = self._unique(drafts, file)
+        for drafts in batched(self._drafts(table, file, answered), BATCH_RECORDS):
+            kept = self._unique(drafts)
             yield to_batch([draft.row | {"origin": draft.origin.model_dump()} for draft in kept])
         self._ledger.see(name, table.count, self._rows - file.first)
         if table.broken is not None:
@@ -116,13 +111,16 @@ class Reading:
         stem = "-".join([*folders.split("/"), last.partition(".")[0]]).lstrip("-")
         return name.replace("/", "-") if any(f.stem == stem for f in self._files) else stem
 
-    def _is_answered(self, table: Table) -> bool:
-        """Whether any row has an answer; without one the file is a test split."""
-        return any(
-            not isinstance(row, Lost) and _has_answer(row)
-            for record in table
-            for row in self._mapped(record, table)
-        )
+    def _answered(self, table: Table) -> Iterator[str | None]:
+        """The splits of which any row has an answer; without one it is a test split."""
+        left = {*table.splits}
+        for record in table:
+            split = table.split_of(record)
+            if split in left and any(map(_has_answer, self._mapped(record, table))):
+                left.remove(split)
+                yield split
+            if not left:
+                return
 
     def _mapped(self, record: RawRecord, table: Table) -> Sequence[Row | Lost]:
         """The questions of a record, or what is wrong with it as a whole."""
@@ -134,9 +132,12 @@ class Reading:
             return [Lost("quarantined", bad.why, self._source.identity(record, members))]
         return rows or [Lost("dropped", Rejection(NO_QUESTIONS, record.path, "no questions"))]
 
-    def _drafts(self, table: Table, file: _File) -> Iterator[_Draft]:
+    def _drafts(self, table: Table, file: _File, answered: set[str | None]) -> Iterator[_Draft]:
         """The questions that can stay; the others are noted."""
         for record in table:
+            split = table.split_of(record)
+            if split is not None and split != file.part:
+                file = self._begin_split(file, split, split in answered)
             rows = self._mapped(record, table)
             for part, row in enumerate(rows):
                 origin = self._origin(file, record, part, len(rows))
@@ -144,8 +145,13 @@ class Reading:
                 if isinstance(outcome, Lost):
                     self._lose(outcome, origin, record)
                 else:
-                    yield _Draft(outcome, record, origin, self._rows)
+                    yield _Draft(outcome, record, origin, self._rows, file)
                 self._rows += 1
+
+    def _begin_split(self, file: _File, split: str, answered: bool) -> _File:
+        part = file._replace(split=split, part=split, answered=answered, first=self._rows)
+        self._files.append(part)
+        return part
 
     def _origin(self, file: _File, record: RawRecord, part: int, parts: int) -> Origin:
         several = {"part": part, "parts": parts} if parts > 1 else {}
@@ -192,10 +198,10 @@ class Reading:
             why = Rejection(BAD_DATA_URI, record.path, str(error), "a picture in base64")
             raise BadRecord(why) from None
 
-    def _unique(self, drafts: list[_Draft], file: _File) -> list[_Draft]:
+    def _unique(self, drafts: list[_Draft]) -> list[_Draft]:
         """The drafts whose ids are new; those that repeat one of this file are noted.
 
-        An id of another file is made another one by the file's name: splits often count anew.
+        An id of another file, or split, is made another one by its name: splits often count anew.
         """
         import numpy as np
         import pyarrow as pa
@@ -203,20 +209,21 @@ class Reading:
         ids = pa.array([draft.row["question_id"] for draft in drafts], pa.string())
         numbers = np.array([draft.number for draft in drafts], np.int64)
         first = self._ids.add(ids, numbers)
-        unique = [self._renamed(*pair, file) for pair in zip(drafts, first.tolist(), strict=True)]
+        unique = [self._renamed(*pair) for pair in zip(drafts, first.tolist(), strict=True)]
         return [draft for draft in unique if draft is not None]
 
-    def _renamed(self, draft: _Draft, first: int, file: _File) -> _Draft | None:
+    def _renamed(self, draft: _Draft, first: int) -> _Draft | None:
         if first == draft.number:
             return draft
-        identity = draft.row["question_id"]
+        identity, file = draft.row["question_id"], draft.file
         if first < file.first and not self._source.one_numbering:
-            identity = f"{file.stem}-{identity}"
+            identity = f"{file.part or file.stem}-{identity}"
             first = self._first_of(identity, draft.number)
             if first == draft.number:
                 return draft._replace(row=draft.row | {"question_id": identity})
         known = next(known for known in reversed(self._files) if known.first <= first)
-        found = f"{identity}, as row {first - known.first} of {known.name}"
+        where = f"{known.part} in {known.name}" if known.part else known.name
+        found = f"{identity}, as row {first - known.first} of {where}"
         lost = Lost("quarantined", Rejection(DUPLICATE_ID, draft.record.path, found, "a new id"))
         self._lose(lost._replace(question_id=identity), draft.origin, draft.record)
         return None
@@ -251,19 +258,11 @@ def _in_folder(name: Any, folder: Path, inside: str) -> Any:
     return f"{inside}/{name}" if not leads_out and (folder / path).is_file() else name
 
 
-def split_of(name: str) -> str | None:
-    """The split that a file name names.
-
-    >>> split_of("vqaRAD_trainset.json"), split_of("testdev_questions.json"), split_of("x.json")
-    ('train', 'testdev', None)
-    """
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((_SPLITS[word] for word in words if word in _SPLITS), None)
-
-
 def _may_hold_data(name: str | Encoded | None) -> bool:
     return isinstance(name, Encoded) or picture_data(name or "") is not None
 
 
-def _has_answer(row: Row) -> bool:
+def _has_answer(row: Row | Lost) -> bool:
+    if isinstance(row, Lost):
+        return False
     return bool(row.get("answers")) or row.get("given_answer") is not None

@@ -19,10 +19,12 @@ from vqadata.layouts.table_form import form_of
 from vqadata.layouts.typed import BadRecord, decode_members
 from vqadata.ledger import Rejection
 from vqadata.reading.delimited import BadRow, Delimited
+from vqadata.reading.json_columns import JsonColumns
 from vqadata.reading.json_keyed import KeyedRecords
 from vqadata.reading.json_lines import JsonLines
 from vqadata.reading.json_list import JsonList
 from vqadata.reading.json_scan import Break, RawRecord
+from vqadata.reading.json_splits import JsonSplits
 from vqadata.reading.record_stream import RecordStream
 
 Decode: TypeAlias = Callable[[RawRecord], dict[str, Any]]
@@ -46,6 +48,8 @@ class Table(ABC):
         self.broken: Break | None = None
         """Where the file breaks off, if that was accepted; known after a whole pass."""
         self._header = header or {}
+        self.splits: tuple[str | None, ...] = (None,)
+        """The splits of which the file has a list each; if it has none, only ``None``."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[RawRecord]:
@@ -59,6 +63,10 @@ class Table(ABC):
     def header(self, name: str) -> Any:
         """What is known of all records: by what is given, or by a top-level value beside them."""
         return self._header.get(name)
+
+    def split_of(self, record: RawRecord) -> str | None:  # noqa: ARG002 - for those that have some
+        """The split in whose list a record stands; ``None`` if the file has none."""
+        return None
 
     def has_any(self, wanted: Callable[[dict[str, Any]], bool]) -> bool:
         """Whether the members of any readable record are ``wanted``; stops at the first."""
@@ -102,6 +110,24 @@ class StreamTable(Table):
         return self._header[name] if name in self._header else self._stream.header(name)
 
 
+class SplitTable(StreamTable):
+    """The records of a document with a list for each split.
+
+    Args:
+        stream: The records.
+        decode: Gives the members of one.
+    """
+
+    def __init__(self, stream: JsonSplits, decode: Decode) -> None:
+        """Keep the parts."""
+        super().__init__(stream, decode)
+        self._parts, self.splits = stream, (*stream.splits,)
+
+    def split_of(self, record: RawRecord) -> str | None:
+        """The split in whose list a record stands."""
+        return self._parts.split_of(record)
+
+
 def read_table(
     path: Path,
     records: str | None = None,
@@ -139,6 +165,10 @@ def read_table(
         return StreamTable(JsonLines(path, keep_whole), decode)
     if form.kind == "keyed":
         return StreamTable(KeyedRecords(path, keep_whole), decode)
+    if form.kind == "splits":
+        return SplitTable(JsonSplits(path, keep_whole), decode)
+    if form.kind == "columns":
+        return StreamTable(JsonColumns(path, keep_whole), decode)
     steps = split_path(records) if records else ()
     if len(steps) > 1:
         return StreamTable(JsonList(path, (), steps, keep_whole), decode)

@@ -10,7 +10,9 @@ from typing import Literal, NamedTuple
 from vqadata.errors import VqaDataError
 from vqadata.reading.delimited import most_frequent_delimiter
 from vqadata.reading.inputs import InputFile
+from vqadata.reading.json_columns import holds_columns
 from vqadata.reading.json_scan import LOOK, OF_OBJECTS, is_json, list_rank, members_of
+from vqadata.reading.json_splits import begins_with_split
 
 DELIMITER_OF = {".csv": b",", ".tsv": b"\t", ".tab": b"\t"}
 """Delimiters by extension; the header line may say otherwise."""
@@ -31,14 +33,15 @@ MEMBERS_LOOKED_AT = 20
 
 _OBJECT_LIST = re.compile(rb"\[\s*\{")
 
-Kind = Literal["table", "lines", "keyed", "document"]
+Kind = Literal["table", "lines", "keyed", "document", "splits", "columns"]
 
 
 class Form(NamedTuple):
     """The format of a file."""
 
     kind: Kind
-    """CSV or TSV, JSON lines, an object of records, or a document with a list of them."""
+    """CSV or TSV, JSON lines, an object of records, a document with a list of them, with a list
+    for each split, or for each column."""
     delimiter: bytes = b""
     """What stands between the fields of a table."""
 
@@ -70,6 +73,11 @@ def form_of(path: Path, records: str | None = None, keyed: bool = False) -> Form
     named_lines = bool(suffixes & {*LINES_SUFFIXES})
     if delimiter is not None:
         return _table(path, head, delimiter)
+    if records is None and not named_lines and _is_document(head):
+        if begins_with_split(head.text):
+            return Form("splits")
+        if holds_columns(path, head.text):
+            return Form("columns")
     keyed = keyed and not named_lines and _is_keyed(head.text)
     if _has_lines(head, named_lines, records, keyed):
         return Form("lines")
@@ -101,6 +109,12 @@ def _table(path: Path, head: _Head, delimiter: bytes | None) -> Form:
             "Check that the file is what its name says.",
         )  # fmt: skip
     return Form("table", chosen)
+
+
+def _is_document(head: _Head) -> bool:
+    """Whether a text begins with an object that does not end with its line."""
+    lines = [line for line in head.text.split(b"\n", LINES_LOOKED_AT) if line.strip()]
+    return head.first == b"{" and not (len(lines) > 1 and is_json(lines[0]))
 
 
 def _is_keyed(text: bytes) -> bool:

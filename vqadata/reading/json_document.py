@@ -70,6 +70,11 @@ class JsonObject:
         """The keys in the order of the file."""
         return list(self._spans)
 
+    @property
+    def ranks(self) -> dict[str, int]:
+        """What kind of list each member is; see :class:`Span`."""
+        return {name: span.rank for name, span in self._spans.items()}
+
     def span(self, name: str) -> Span:
         """Where a member stands.
 
@@ -94,7 +99,7 @@ class JsonObject:
         Raises:
             VqaDataError: There is no such list, or several.
         """
-        ranks = {name: span.rank for name, span in self._spans.items()}
+        ranks = self.ranks
         best = max(ranks.values(), default=0)
         lists = [name for name, rank in ranks.items() if rank and (keys or rank == best)]
         fitting = [key for key in keys if key in lists] if keys else lists

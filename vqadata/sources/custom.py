@@ -26,7 +26,7 @@ from pydantic import Field
 
 from vqadata.errors import OptionError
 from vqadata.layouts.field_map import FieldMap, check_map, load_map
-from vqadata.layouts.mapped import check_paths, question_columns, survey_table, unmapped
+from vqadata.layouts.mapped import check_paths, mapped_rows, question_columns, survey_table
 from vqadata.layouts.mapped_value import MappedRow
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
@@ -93,17 +93,8 @@ class Custom(RowSource):
     def rows(
         self, record: RawRecord, members: dict[str, Any], table: Table
     ) -> Sequence[Row | Lost]:
-        """One question a record; see :class:`~vqadata.layouts.row_source.RowSource`."""
-        row = MappedRow(record, members, self._used)
-        own = {name: row.text(name) for name in OWN}
-        return [
-            {
-                **{name: text for name, text in own.items() if text is not None},
-                **image_columns(row.images()),
-                **question_columns(row),
-                "extra": extra_json(unmapped(members, self._used)),
-            }
-        ]
+        """One question a record, or one an item of a list; see the base class."""
+        return mapped_rows(record, members, self._used, _row)
 
     def identity(self, record: RawRecord, members: dict[str, Any]) -> str | None:
         """What the map calls the id."""
@@ -126,3 +117,13 @@ class Custom(RowSource):
         """The map without the names that an option gives: their fields stay in ``extra``."""
         given = {"split": self.split, "licence": self.licence}
         return {name: each for name, each in self._field_map.items() if given.get(name) is None}
+
+
+def _row(said: MappedRow, rest: dict[str, Any]) -> Row:
+    own = {name: said.text(name) for name in OWN}
+    return {
+        **{name: text for name, text in own.items() if text is not None},
+        **image_columns(said.images()),
+        **question_columns(said),
+        "extra": extra_json(rest),
+    }

@@ -25,24 +25,18 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from vqadata.column_plan import CHATS, REJECTED, Plan, pictures_of, tell_columns
+from vqadata.column_plan import CHATS, Plan, tell_columns
+from vqadata.column_rows import planned_rows
 from vqadata.errors import VqaDataError
-from vqadata.images.embedded import Encoded
-from vqadata.layouts.chat import Conversation
-from vqadata.layouts.columnar_table import ColumnarTable, names_pictures, plain
+from vqadata.layouts.columnar_table import ColumnarTable, names_pictures
 from vqadata.layouts.dataset_card import card_of
 from vqadata.layouts.field_map import load_map
-from vqadata.layouts.mapped import question_columns, unmapped
-from vqadata.layouts.mapped_value import MappedRow
-from vqadata.layouts.marked import right_choice, take_marks
-from vqadata.layouts.messages import chat_rows, last_turn, turns_of, worse_answers
-from vqadata.layouts.row_reading import Lost, split_of
+from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
-from vqadata.layouts.rows import image_columns
 from vqadata.layouts.table import Table
-from vqadata.layouts.typed import extra_json
 from vqadata.look import COLUMNAR, FileLook, Look
 from vqadata.reading.json_scan import RawRecord
+from vqadata.reading.split_names import split_of
 from vqadata.record import Row
 from vqadata.shards.manifest import MANIFEST
 from vqadata.steps import Recognition
@@ -55,9 +49,6 @@ FILES = 64
 
 QUESTIONS = ("question", "questions", "query", "problem", "prompt")
 """Columns by which a file of questions is told."""
-
-AROUND = ("question_id", "split", "licence")
-"""Columns of a row that may be said elsewhere."""
 
 
 class HuggingFace(RowSource):
@@ -119,18 +110,8 @@ class HuggingFace(RowSource):
         self, record: RawRecord, members: dict[str, Any], table: Table
     ) -> Sequence[Row | Lost]:
         """One question a row, or the turns of a conversation; see the base class."""
-        plan: Plan = table.header("plan")
-        pictures = pictures_of(plan, members)
-        said = MappedRow(record, members, plan.fields)
-        around = {name: said.text(name) or table.header(name) for name in AROUND}
-        around |= {"extra": _extra(members, plan)}
-        known = {name: value for name, value in around.items() if value is not None}
-        asked = (
-            _turns(record, members, plan, pictures)
-            if plan.chat
-            else [_question(record, said, pictures)]
-        )
-        return [row if isinstance(row, Lost) else row | known for row in asked]
+        known = {name: table.header(name) for name in ("split", "licence")}
+        return planned_rows(record, members, table.header("plan"), known)
 
     def _sample(self, names: tuple[str, ...]) -> list[dict[str, Any]]:
         """Some rows of all files of one schema: a test split may come first, without answers."""
@@ -162,39 +143,3 @@ def _has_pictures(file: FileLook) -> bool:
     return file.form in COLUMNAR and any(
         "struct<bytes: " in kind or names_pictures(name) for name, kind in file.header.items()
     )
-
-
-def _question(record: RawRecord, said: MappedRow, pictures: dict[int, str | Encoded]) -> Row:
-    columns = question_columns(said)
-    numbers = {mark: number for number, mark in enumerate(pictures)}
-    marked = take_marks(record, columns["text"], columns["choices"], numbers)
-    right = right_choice(columns, marked.choices)
-    return columns | marked._asdict() | right | image_columns(list(pictures.values()))
-
-
-def _turns(
-    record: RawRecord, members: dict[str, Any], plan: Plan, pictures: dict[int, str | Encoded]
-) -> Sequence[Row | Lost]:
-    """The turns of a conversation, with the pictures put in for their numbers."""
-    listed = list(pictures.values())
-    names = [str(number) for number in range(len(listed))]
-
-    def conversation() -> Conversation:
-        messages, worse = plan.messages(members)
-        said = turns_of(messages, record.at(plan.chat or ""))
-        return Conversation(said, names, worse_answers(last_turn(worse), record.at(REJECTED)))
-
-    rows = chat_rows(record, members, conversation)
-    return [
-        row
-        if isinstance(row, Lost)
-        else row
-        | image_columns([*listed, *[row["image_path"], *row["more_image_paths"]][len(listed) :]])
-        for row in rows
-    ]
-
-
-def _extra(members: dict[str, Any], plan: Plan) -> str | None:
-    """What has no column; of pictures that are not the question's only the size is kept."""
-    rest = unmapped(members, plan.fields)
-    return extra_json({name: plain(v) for name, v in rest.items() if name not in plan.used})

@@ -28,6 +28,9 @@ from vqadata.record import Row
 
 NAMES = ("from", "value")
 LISTS = ("conversations", "conversation")
+QUESTION = "question"
+"""What messages that are pairs of question and answer have; the source ``custom`` reads those."""
+
 PICTURES = ("image", "images", "image_path")
 
 
@@ -40,7 +43,10 @@ class Sharegpt(RowSource):
     @classmethod
     def fits(cls, file: FileLook) -> bool:
         """Whether records hold conversations; ms-swift says ``conversation``."""
-        return any(name in file.fields for name in LISTS)
+        name = next((name for name in LISTS if name in file.fields), None)
+        said = [message for record in file.records for message in _listed(record.get(name or ""))]
+        asked = sum(isinstance(m, dict) and QUESTION in m and "from" not in m for m in said)
+        return name is not None and 2 * asked <= len(said)
 
     def rows(
         self, record: RawRecord, members: dict[str, Any], table: Table
@@ -64,6 +70,10 @@ def _conversation(record: RawRecord, members: dict[str, Any]) -> Conversation:
         rejected=worse_answers(members.get("rejected"), record.at("rejected")),
         extra=extra_json({key: value for key, value in members.items() if key not in used}),
     )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _with_speakers(messages: Any) -> Any:
