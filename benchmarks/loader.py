@@ -18,7 +18,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,10 @@ from benchmarks.loader_task import LIMIT, OURS
 
 ROOT = Path(__file__).parents[1]
 QUIET = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-TORCH_MOST, DECODED = 12_000, 800
+TORCH_MOST, DECODED = 12_000, 400
+SEVERAL = ("shuffled", "torch", "decode")
+"""What is measured several times: the figures that are compared."""
+PURE = "pure decode and resize"
 QUESTIONS = "questions a CPU second"
 
 
@@ -108,7 +112,7 @@ def turns(
 ) -> dict[str, list[dict[str, float]]]:
     """The figures of some contenders, which take turns."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    for _ in range(setting.turns):
+    for _ in range(setting.turns if task in SEVERAL else 1):
         for name in names:
             if figure := run(setting, name, task, grouped, **more):
                 found[name].append(figure)
@@ -132,30 +136,64 @@ def rates(figures: dict[str, list[dict[str, float]]], unit: str) -> Iterator[Seq
             yield [name, f"{rate:,.0f}", times, f"{memory:,.0f}" if memory else ""]
 
 
-def compare(setting: Setting) -> None:
-    """Print all tables."""
+def compare(setting: Setting, parts: Sequence[str]) -> None:
+    """Print the tables of some parts."""
     written = prepare(setting)
     raw = sum(path.stat().st_size for path in (setting.folder / "raw/images").iterdir()) / 1e6
     print(f"{setting.pictures:,} pictures, {raw:.0f} MB, {5 * setting.pictures:,} questions")
-    table("Write and size", write_lines(setting, written, raw))
-    everyone = [OURS, *setting.peers]
-    for task in ("sequential", "shuffled"):
-        for grouped, kind in ((False, "one row a question"), (True, "rows or visits by picture")):
-            figures = turns(setting, [LIMIT, *everyone], task, grouped)
-            table(f"{task}, {kind}", rates(figures, QUESTIONS))
+    if "write" in parts:
+        table("Write and size", write_lines(setting, written, raw))
+    for part in parts:
+        if part in PARTS:
+            PARTS[part](setting, [OURS, *setting.peers])
+
+
+def in_process(setting: Setting, everyone: Sequence[str], task: str) -> None:
+    for grouped, kind in ((False, "one row a question"), (True, "rows or visits by picture")):
+        figures = turns(setting, [LIMIT, *everyone], task, grouped)
+        table(f"{task}, {kind}", rates(figures, QUESTIONS))
+
+
+def from_disk(setting: Setting, everyone: Sequence[str]) -> None:
     figures = turns(setting, [LIMIT, *everyone], "cold", True)
     table("shuffled, by picture, cold", rates(figures, "questions a second by the wall clock"))
+
+
+def through_torch(setting: Setting, everyone: Sequence[str]) -> None:
     for grouped, kind in ((False, "one row a question"), (True, "by picture")):
         figures = turns(setting, everyone, "torch", grouped, most=TORCH_MOST)
         table(f"torch DataLoader, 2 workers, encoded, {kind}", rates(figures, QUESTIONS))
-    pure = "pure decode and resize"
-    figures = turns(setting, [pure, *everyone], "decode", False, pictures=DECODED)
+
+
+def decoded(setting: Setting, everyone: Sequence[str]) -> None:
+    figures = turns(setting, [PURE, *everyone], "decode", False, pictures=DECODED)
     table("decode and resize to 448, a picture a question", rates(figures, "pictures a CPU second"))
+
+
+def decoded_by_torch(setting: Setting, everyone: Sequence[str]) -> None:
     figures = turns(setting, everyone, "torch decode", True, most=5 * DECODED)
     table("the same by torch DataLoader, 2 workers, by picture", rates(figures, QUESTIONS))
+
+
+def first_sample(setting: Setting, everyone: Sequence[str]) -> None:
     table("first sample", first_lines(turns(setting, everyone, "first", True)))
+
+
+def ours_alone(setting: Setting, _: Sequence[str]) -> None:
     for task in ("resume", "memory"):
         print(f"\n{task}: {json.dumps(run(setting, OURS, task, False))}", flush=True)
+
+
+PARTS: dict[str, Callable[[Setting, Sequence[str]], None]] = {
+    "sequential": partial(in_process, task="sequential"),
+    "shuffled": partial(in_process, task="shuffled"),
+    "cold": from_disk,
+    "torch": through_torch,
+    "decode": decoded,
+    "torch-decode": decoded_by_torch,
+    "first": first_sample,
+    "ours": ours_alone,
+}
 
 
 def write_lines(
@@ -183,9 +221,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", required=True, help="Python with the other libraries")
     parser.add_argument("--pictures", type=int, default=PICTURES)
-    parser.add_argument("--copied", type=int, default=PICTURES // 4)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--copied", type=int, default=PICTURES // 8)
+    parser.add_argument("--turns", type=int, default=3, help="of the parts that are compared")
     parser.add_argument("--only", action="append", choices=PEERS, help="this library; repeatable")
+    parser.add_argument("--part", action="append", choices=["write", *PARTS], help="repeatable")
     parser.add_argument("--folder", type=Path, help="is kept; needs 10 GB")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -193,7 +232,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         peers = chosen.only or list(PEERS)
         sizes = chosen.pictures, chosen.copied, chosen.turns
-        compare(Setting(folder, chosen.peers, *sizes, peers))
+        parts = chosen.part or ["write", *PARTS]
+        compare(Setting(folder, chosen.peers, *sizes, peers), parts)
 
 
 if __name__ == "__main__":

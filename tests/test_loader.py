@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
+import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.conftest import VqaFiles
 from vqadata import convert, load, open_shards
 from vqadata.errors import DamageError, OptionError, ShardError
 from vqadata.images.decode import to_rgb
+from vqadata.loader.cells import cells_of
 from vqadata.loader.loader import Loader
 from vqadata.shards.read_options import ReadOptions
 from vqadata.sources.coco_vqa import CocoVqa
@@ -249,3 +251,21 @@ def test_nothing_heavy_is_imported(shards: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("distinct", [3, 200])
+def test_columns_give_the_values_of_arrow(distinct: int) -> None:
+    import pyarrow as pa
+
+    chance = random.Random(distinct)
+    words = ["", "ja", "größer", "二", *(f"word {n}" for n in range(distinct))]
+    texts = pa.array([chance.choice(words) for _ in range(300)])
+    gaps = pa.array([chance.choice([None, *words]) for _ in range(300)])
+    numbers = pa.array([chance.choice([None, 1, 2]) for _ in range(300)])
+    cuts = pa.array([0, 0, *sorted(chance.sample(range(1, 300), 58)), 300], pa.int32())
+    lists = [pa.ListArray.from_arrays(cuts, part) for part in (texts, gaps, numbers)]
+    both = pa.StructArray.from_arrays([*lists, texts[:60]], ["texts", "gaps", "numbers", "text"])
+    for array in (texts, gaps, numbers, texts[40:], *lists, lists[0][7:], both):
+        cells, expected = cells_of(array), array.to_pylist()
+        for first, last in ((0, 1), (5, 6), (3, 11), (0, len(array))):
+            assert cells(first, last) == expected[first:last]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from vqadata.errors import DamageError, OptionError
-from vqadata.loader.cells import Cell, cell_of, member, offsets_of
+from vqadata.loader.cells import Cells, cells_of, member, offsets_of
 from vqadata.loader.encoded import Home, pictures_of
 from vqadata.loader.load_options import LoadOptions
 from vqadata.loader.pixels import Decoder
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, Any]
 """One question: ``row`` (its number), ``padding``, the chosen columns, ``images`` (a list)."""
 
-MOST_VIEWS = 4096
-"""Record batches whose offsets are kept at hand; each takes some 20 KB, and none of its text."""
+MOST_ROWS = 1 << 20
+"""Rows whose record batches are kept at hand: some 60 MB of offsets and of texts that repeat."""
 
 MOST_FETCHED = 64
-"""The same where a URL is read: what is at hand keeps its place in memory or on disk."""
+"""Record batches of URLs that are kept: what is at hand keeps its place in memory or on disk."""
 
 
 class _View(NamedTuple):
     """What is needed to take rows out of one record batch."""
 
-    parent: Sequence[int]
+    parent: memoryview
     """Picture row of each question."""
-    cells: list[tuple[str, Cell]]
+    columns: list[tuple[str, Cells]]
     images: Callable[[int], list[Any]] | None
 
 
@@ -64,7 +64,8 @@ class RowReader:
         self._starts: list[int] = batch_starts.tolist()
         self._batches = [(s, n) for s, one in enumerate(sources) for n in range(len(one.places))]
         self._views: dict[int, _View | None] = {}
-        self._most = MOST_FETCHED if any(is_url(s.where) for s in sources) else MOST_VIEWS
+        self._most = MOST_FETCHED if any(is_url(s.where) for s in sources) else MOST_ROWS
+        self._at_hand = 0
         self._announced: set[int] = set()
         self._lock = threading.Lock()
 
@@ -87,27 +88,40 @@ class RowReader:
         """
         rows: list[Row] = []
         view: _View | None = None
-        start = end = picture = -1
-        images: list[Any] = []
-        for given in numbers:
-            number = given if given >= 0 else ~given
-            if not start <= number < end:
-                batch = bisect.bisect_right(self._starts, number) - 1
+        start = end = place = 0
+        wanted = list(numbers)
+        while place < len(wanted):
+            given = wanted[place]
+            first = given if given >= 0 else ~given
+            if not start <= first < end:
+                batch = bisect.bisect_right(self._starts, first) - 1
                 start, end = self._starts[batch : batch + 2]
-                view, picture = self._view(batch), -1
-            if view is None:
-                continue
-            question = number - start
-            row: Row = {"row": number, "padding": given < 0}
-            for name, cell in view.cells:
-                row[name] = cell(question)
-            if view.images is not None:
-                if view.parent[question] != picture:
-                    picture = view.parent[question]
-                    images = self._decoded(view.images(picture))
-                row["images"] = images
-            rows.append(row)
+                view = self._view(batch)
+            # Rows that follow each other, as those of a visit do, are taken at once.
+            last, place = first + 1, place + 1
+            while place < len(wanted) and wanted[place] == last < end and given >= 0:
+                last, place = last + 1, place + 1
+            if view is not None:
+                found = [{"row": number, "padding": given < 0} for number in range(first, last)]
+                self._fill(found, view, first - start)
+                rows += found
         return rows
+
+    def _fill(self, rows: list[Row], view: _View, first: int) -> None:
+        """Fill in columns and pictures of rows that follow each other from ``first``."""
+        last = first + len(rows)
+        for name, cells in view.columns:
+            for row, value in zip(rows, cells(first, last), strict=False):
+                row[name] = value
+        if view.images is None:
+            return
+        picture = -1
+        images: list[Any] = []
+        for question, row in enumerate(rows, first):
+            if view.parent[question] != picture:
+                picture = view.parent[question]
+                images = self._decoded(view.images(picture))
+            row["images"] = images
 
     @property
     def is_cheap(self) -> bool:
@@ -136,7 +150,8 @@ class RowReader:
     def __getstate__(self) -> dict[str, object]:
         """Travel to worker processes without views."""
         return {key: value for key, value in self.__dict__.items() if key != "_lock"} | {
-            "_views": {}
+            "_views": {},
+            "_at_hand": 0,
         }
 
     def __setstate__(self, state: dict[str, object]) -> None:
@@ -153,10 +168,22 @@ class RowReader:
             return self._views[number]
         except KeyError:
             with self._lock:
-                while len(self._views) >= self._most:
-                    del self._views[next(iter(self._views))]
+                if number in self._views:
+                    return self._views[number]
+                rows = self._length(number)
+                while self._views and (
+                    self._at_hand + rows > MOST_ROWS or len(self._views) >= self._most
+                ):
+                    oldest = next(iter(self._views))
+                    del self._views[oldest]
+                    self._at_hand -= self._length(oldest)
                 view = self._views[number] = self._open(number)
+                self._at_hand += rows
                 return view
+
+    def _length(self, number: int) -> int:
+        """Rows of a record batch."""
+        return self._starts[number + 1] - self._starts[number]
 
     def _open(self, number: int) -> _View | None:
         source, inside = self._batches[number]
@@ -170,10 +197,10 @@ class RowReader:
             shards.note_damage(shards.places[inside], error)
             return None
         questions = batch.column("questions")
-        cells = [(path, cell_of(member(questions.values, path))) for path in self._columns]
+        columns = [(path, cells_of(member(questions.values, path))) for path in self._columns]
         return _View(
             _parents(offsets_of(questions)),
-            cells,
+            columns,
             self._images_in(batch, shards, inside) if self._images else None,
         )
 
@@ -187,7 +214,7 @@ class RowReader:
         return lambda row: [picture(n) for n in range(starts[row], starts[row + 1])]
 
 
-def _parents(starts: memoryview) -> Sequence[int]:
+def _parents(starts: memoryview) -> memoryview:
     import numpy as np
 
     counts = np.diff(np.asarray(starts))
