@@ -58,6 +58,16 @@ def test_the_findings_hold_the_pair_with_its_edit(tmp_path: Path) -> None:
     assert '"size":0.62' in finding["details"].replace(" ", "")
 
 
+def test_a_picture_like_more_others_than_are_looked_at_is_remarked_on(tmp_path: Path) -> None:
+    files = {f"{place:02}.jpg": jpeg(scene(1), 95 - place) for place in range(20)}
+    cleaned(tmp_path, files, [(name, "What is it?", "a disc") for name in files])
+    said = {f["path"]: f["evidence"] for f in findings(tmp_path) if f["code"] == "not-compared"}
+    assert said == {
+        f"{place}.jpg": f"{place - 16} pictures with a like hash, beyond the 16 nearest"
+        for place in (17, 18, 19)
+    }
+
+
 def test_another_answer_about_an_edit_is_a_conflict(tmp_path: Path) -> None:
     pictures = {"a.jpg": BIG, "b.jpg": SMALL}
     asked = [("a.jpg", "Is it red?", "yes"), ("b.jpg", "is it red", "no")]

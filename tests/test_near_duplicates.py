@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -144,8 +145,10 @@ def test_of_many_alike_drawings_the_nearest_are_compared_and_the_rest_is_told() 
     wide[:, :4] ^= rng.integers(0, 256, (60, 4), dtype=np.uint8) & 0x11
     rows = [row.tobytes() + bytes(FINGERPRINT_BYTES - 32) for row in wide]
     prints, notes = Prints(pa.chunked_array([pa.array(rows)])), list[str]()
-    left, right = candidates(prints, Crowd(notes, rank=np.arange(60)))
+    left_out = Counter[int]()
+    left, right = candidates(prints, Crowd(notes, rank=np.arange(60), left_out=left_out))
     assert np.bincount(right).max() == NEAREST
+    assert left_out == {place: place - NEAREST for place in range(NEAREST + 1, 60)}
     assert (left < right).all()
     said = f"{60 * 59 // 2 - len(left):,} of 1,770 pairs"
     assert any(said in note for note in notes)

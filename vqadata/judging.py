@@ -7,12 +7,13 @@ is written anew after all have judged, so that each cleaner sees the pictures th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from vqadata.digests import bytes_digest
 from vqadata.findings import FindingsFile
+from vqadata.images.checks import SUFFIXES, right_suffix
 from vqadata.images.header import read_header
 from vqadata.images.view import View
 from vqadata.ledger import Action, Ledger
@@ -184,9 +185,18 @@ def _mended(
     for cleaner, row, image in wanted:
         here, fact = images[places[row]][image], facts[places[row]][image]
         data = cleaner.mend(View(here["path"], fact["digest"], here["bytes"]))
-        here["bytes"] = data
-        fact.update(_facts(data))
+        had, new = fact["format"], _facts(data)
+        here["bytes"], here["path"] = data, _named(here["path"], had, new["format"])
+        fact.update(new)
     return with_pictures(batch, images, facts)
+
+
+def _named(path: str, had: str | None, now: str | None) -> str:
+    """The name of a picture that has another format now; one that was wrong before stays so."""
+    suffix = PurePosixPath(path).suffix
+    if right_suffix(now, suffix) or not right_suffix(had, suffix):
+        return path
+    return path.removesuffix(suffix) + SUFFIXES[now or ""][0]
 
 
 def _facts(data: bytes) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class Gallery:
 def gathered(gallery: Gallery, search: Search) -> dict[int, tuple[int, NearPair]]:
     """Near-duplicates around the pictures that are kept; see :func:`vqadata.images.stars.stars`."""
     ranks = gallery.ranks()
-    better, worse = candidates(gallery.prints, Crowd(search.notes, ranks))
+    better, worse = candidates(gallery.prints, Crowd(search.notes, ranks, left_out=search.left_out))
     sides = gallery.close_ups, gallery.close_ups
     comparison = Comparison(gallery.prints, gallery.prints, sides, search.near)
     return stars(better, worse, ranks, comparison.of)

@@ -11,6 +11,8 @@ loses its questions for that: only a question that was asked of both is a duplic
 - ``conflict``: the answers are not equal. Kept and listed, because nobody but its owner knows which
   is right. The look-alike pairs of VQA v2 are other pictures, and no conflicts.
 - ``near-duplicate-picture``: a remark on a picture in the findings, with the edit.
+- ``not-compared``: a remark on a picture that is like more others than are looked at (drawings of
+  one kind, pages of one form), with their number.
 
 Near-duplicates are gathered around the best picture: the largest, of equally large ones the one
 with most bytes, of these the first. Its questions are kept. The same picture and question in two
@@ -22,12 +24,14 @@ pictures is compared picture by picture.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PrivateAttr
 
 from vqadata import look_alikes
+from vqadata.images.candidates import NEAREST
 from vqadata.images.edit import in_words
 from vqadata.images.near_pairs import Level, Search
 from vqadata.images.view import View
@@ -43,6 +47,7 @@ DUPLICATE = "duplicate"
 NEAR = "near-duplicate"
 CONFLICT = "conflict"
 PICTURE = "near-duplicate-picture"
+UNCOMPARED = "not-compared"
 
 Key = tuple[str, ...]
 
@@ -105,6 +110,7 @@ class Duplicate(Cleaner):
         "nothing of it. Where the pictures are only likely the same it is never dropped.",
     )
     _members: dict[str, _Member] = PrivateAttr(default_factory=dict)
+    _uncompared: dict[str, int] = PrivateAttr(default_factory=dict)
     _best: dict[Key, _First] = PrivateAttr(default_factory=dict)
     _seen: dict[Key, _First] = PrivateAttr(default_factory=dict)
     _told: set[str] = PrivateAttr(default_factory=set)
@@ -121,10 +127,13 @@ class Duplicate(Cleaner):
         """Gather near-duplicates around the pictures that are kept, and learn what these ask."""
         if self.pictures == "bytes":
             return
-        gallery, search = look_alikes.Gallery(survey), Search([], self.pictures == "likely")
+        gallery = look_alikes.Gallery(survey)
+        search = Search([], self.pictures == "likely", Counter())
         found = look_alikes.gathered(gallery, search)
         for note in search.notes:
             log.warning("near-duplicates: %s", note)
+        for place, count in (search.left_out or {}).items():
+            self._uncompared[gallery.pictures[place].digest] = count
         for place, (middle, pair) in found.items():
             kept, other = gallery.pictures[middle], gallery.pictures[place]
             edit = look_alikes.edit_between(pair, kept, other, turned=middle == pair.right)
@@ -178,8 +187,12 @@ class Duplicate(Cleaner):
         return details
 
     def _remarks(self, number: int, row: _Row) -> Iterator[Verdict]:
-        """Say once of each near-duplicate which picture it is like."""
+        """Say once of each picture which one it is like, and with how many it was not compared."""
         for image, key in enumerate(row.keys):
+            if count := self._uncompared.pop(key, 0):
+                evidence = f"{count:,} pictures with a like hash, beyond the {NEAREST} nearest"
+                why = Rejection(UNCOMPARED, evidence=evidence)
+                yield Verdict(number, None, "flag", why, "info", {"score": count}, image)
             member = self._members.get(key)
             if member is not None and key not in self._told:
                 self._told.add(key)

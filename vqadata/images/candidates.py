@@ -7,6 +7,7 @@ the pairs of each picture have a limit. What is left out for it is told with its
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,6 +42,8 @@ class Crowd(NamedTuple):
     picture is compared with the nearest of those that are better; without, with the nearest."""
     apart: Array | None = None
     """Numbers of groups within which no pair is wanted; -1 for a picture in no such group."""
+    left_out: Counter[int] | None = None
+    """Takes the number of pictures with which a right one was not compared, by its place."""
 
 
 def candidates(
@@ -123,6 +126,9 @@ def _nearest(every: Array, crowd: Crowd, ours: int, theirs: int) -> tuple[Array,
             f"{pictures:,} pictures with more than {NEAREST}, were not compared: of each the "
             f"{NEAREST} nearest by hash alone (drawings or pages of one kind)"
         )
+    if crowd.left_out is not None:
+        places, counts = np.unique(b[~chosen], return_counts=True)
+        crowd.left_out.update(dict(zip(places.tolist(), counts.tolist(), strict=True)))
     return a[chosen], b[chosen]
 
 

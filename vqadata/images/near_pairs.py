@@ -8,6 +8,7 @@ look at their own size (:mod:`vqadata.images.likeness`); the caller hands these 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -69,6 +70,8 @@ class Search(NamedTuple):
     """What was not compared, in words with figures."""
     near: bool = True
     """Whether pairs that are likely but not certain are wanted."""
+    left_out: Counter[int] | None = None
+    """Takes the number of pictures with which one was not compared, by its place."""
 
 
 class Comparison(NamedTuple):
@@ -165,6 +168,8 @@ def near_pairs(
         apart: Numbers of groups within which no pair is wanted, int64, a picture each; -1 for one
             in no such group. Only without the other side.
     """
-    ours, theirs = candidates(left, Crowd(search.notes, apart=apart), right, mirror)
+    ours, theirs = candidates(
+        left, Crowd(search.notes, apart=apart, left_out=search.left_out), right, mirror
+    )
     sides = close_up(False), close_up(True)
     yield from Comparison(left, right or left, sides, search.near, mirror).of(ours, theirs)
