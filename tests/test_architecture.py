@@ -17,7 +17,7 @@ MODULES = sorted(p for package in ("vqadata", "vqatrain") for p in (ROOT / packa
 FLOORS = [
     {"errors", "yaml_file", "digests", "spill", "id_index", "paged", "stretches",
      "grouping", "shares",
-     "output_folder", "page.*"},
+     "folder_lock", "output_folder", "page.*"},
     {"record", "images.header", "flags", "receipt", "shards.features", "images.perceptual",
      "images.alignment", "images.glance", "images.likeness", "images.hamming", "images.prints",
      "images.candidates", "images.near_pairs",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from tests.conftest import VqaFiles
 from vqadata import OutputOptions, VqaDataError, clean, convert, open_shards, verify
+from vqadata.folder_lock import LOCK, folder_lock
 from vqadata.sources.coco_vqa import CocoVqa
 
 AGAIN = OutputOptions(overwrite=True)
@@ -138,6 +140,26 @@ def test_a_killed_run_is_noticed_and_replaced(
     assert sorted(p.name for p in out.iterdir()) == [
         "ledger.parquet", "manifest.json", "val2014-00000.arrow",
     ]  # fmt: skip
+
+
+def test_of_two_runs_the_second_is_told_who_writes(
+    vqa_files: VqaFiles, tmp_path: Path, run_cli: Callable[..., Any]
+) -> None:
+    out = tmp_path / "out"
+    command = words(vqa_files, out)
+    with folder_lock(out):
+        told = run_cli(*command)
+    assert told.returncode == 2
+    who = rf"out: another run is writing here: process {os.getpid()} on .*, since 20.* UTC; "
+    assert re.search(who + "expected one at a time. Wait until", told.stderr)
+    assert not list(tmp_path.glob("out/*"))
+    # A run that is killed leaves the file, but not the lock.
+    holding = "import os, sys; from pathlib import Path; from vqadata.folder_lock import *\n"
+    holding += "with folder_lock(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", holding, str(out)])
+    assert (out / LOCK).exists()
+    assert run_cli(*command).returncode == 0
+    assert not (out / LOCK).exists()
 
 
 def test_a_run_killed_at_any_time_never_looks_complete(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from vqadata.errors import VqaDataError
+from vqadata.folder_lock import LOCK, folder_lock
 
 UNFINISHED = ".unfinished"
 """The hidden subfolder, by which the next run recognises an unfinished one."""
@@ -63,33 +64,46 @@ def staged_folder(
 
     Raises:
         VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files; or
-            the disk is full, or may not be written.
+            another run is writing there, or the disk is full, or may not be written.
     """
     existed = folder.exists()
-    staging = folder / UNFINISHED
     with writing(folder):
         _check_free(folder, overwrite, kind)
-        if staging.exists():
-            left = resume() if resume else NOTHING
-            log.warning("%s: found an unfinished run; %s", folder, left.said)
-            if not (folder / kind.last_file).exists():
-                kind.remove_ours(folder)
-            _remove_all_but(left.keep, staging)
-        staging.mkdir(parents=True, exist_ok=True)
         try:
-            yield staging
-        except BaseException as error:
-            saved = kind.saved(staging) if kind.saved else ""
-            if isinstance(error, KeyboardInterrupt) and saved:
-                log.warning("%s: %s; the same command goes on from there", folder, saved)
-                raise
-            shutil.rmtree(staging, ignore_errors=True)
+            with folder_lock(folder):
+                _check_free(folder, overwrite, kind)  # Another run may just have ended.
+                yield from _staged(folder, existed, kind, resume)
+        except BaseException:
             if not existed:
-                kind.remove_ours(folder)
-                folder.rmdir()
+                with suppress(OSError):
+                    folder.rmdir()
             raise
-        shutil.rmtree(staging)
         sync_folder(folder)
+
+
+def _staged(
+    folder: Path, existed: bool, kind: FolderKind, resume: Callable[[], Leftover] | None
+) -> Iterator[Path]:
+    staging = folder / UNFINISHED
+    if staging.exists():
+        left = resume() if resume else NOTHING
+        log.warning("%s: found an unfinished run; %s", folder, left.said)
+        if not (folder / kind.last_file).exists():
+            kind.remove_ours(folder)
+        _remove_all_but(left.keep, staging)
+    staging.mkdir(exist_ok=True)
+    try:
+        yield staging
+    except BaseException as error:
+        saved = kind.saved(staging) if kind.saved else ""
+        if isinstance(error, KeyboardInterrupt) and saved:
+            log.warning("%s: %s; the same command goes on from there", folder, saved)
+            raise
+        shutil.rmtree(staging, ignore_errors=True)
+        if not existed:
+            kind.remove_ours(folder)
+        raise
+    shutil.rmtree(staging)
 
 
 def _remove_all_but(names: frozenset[str], folder: Path) -> None:
@@ -174,7 +188,7 @@ def _check_free(folder: Path, overwrite: bool, kind: FolderKind) -> None:
                 where, f"a finished {kind.noun}", "an empty folder",
                 "Add --overwrite to replace it, or choose another output.",
             )  # fmt: skip
-    elif any(folder.iterdir()) and not (folder / UNFINISHED).exists():
+    elif any(path.name != LOCK for path in folder.iterdir()) and not (folder / UNFINISHED).exists():
         raise VqaDataError(
             where, f"files that are no {kind.noun}", "an empty folder", "Choose another output."
         )
