@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted(p for package in ("vqadata", "vqatrain") for p in (ROOT / package).rglob("*.py"))
 
 FLOORS = [
-    {"errors", "yaml_file", "digests", "spill", "id_index", "paged", "stretches",
+    {"errors", "yaml_file", "digests", "spill", "id_index", "paged", "long_dict", "stretches",
      "grouping", "shares",
      "folder_lock", "output_folder", "page.*"},
     {"record", "images.header", "flags", "receipt", "shards.features", "images.perceptual",

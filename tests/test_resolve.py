@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from vqadata.images import resolve
 from vqadata.images.book import PictureBook
 from vqadata.images.embedded import EmbeddedPictures
 from vqadata.images.resolve import OutsideRootError, Resolver
@@ -106,6 +107,26 @@ def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OutsideRootError):
         Resolver([tmp_path / "root"]).find("link.png")
     assert found(tmp_path / "root", "secret.png") is None
+
+
+def test_a_folder_that_is_a_link_out_of_the_root_is_not_entered(tmp_path: Path) -> None:
+    folder(tmp_path, "elsewhere/a.png", "root/b.png")
+    (tmp_path / "root" / "images").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutsideRootError):
+        Resolver([tmp_path / "root"]).find("a.png")
+
+
+def test_in_a_large_folder_each_name_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolve, "LISTED", 2)
+    folder(tmp_path, "images/a.png", "images/b.png", "images/c.png")
+    resolver = Resolver([tmp_path])
+    match = resolver.find("b.png")
+    assert match is not None
+    assert (match.name, match.rule) == ("images/b.png", "images-folder")
+    assert resolver.find("d.png") is None
+    assert not resolver.finds_none_of(["d.png"])
 
 
 def test_a_wrong_prefix_is_made_up_for_by_the_end_of_the_path(tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ def assemble(
     resolver = Resolver(source.picture_roots(), deep=bool(source.image_root))
     hosts = frozenset(host.lower() for host in source.fetch_host)
     limits = Limits(hosts, source.fetch_mb << 20, source.fetch_seconds)
-    book, ledger = PictureBook(resolver, work.embedded, limits), work.ledger
+    book = PictureBook(resolver, work.embedded, limits, work.scratch)
+    ledger = work.ledger
     finder = _Finder(book, source, ledger)
     hall = _Hall(book, ledger, way)
     schema = record_schema()

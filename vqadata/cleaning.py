@@ -87,17 +87,20 @@ def clean(
         survey = examine(before, chosen, examination, folder)
         with TemporaryDirectory(dir=folder, prefix="beside-") as room:
             examiner = partial(_beside, examination=examination, room=Path(room))
+            survey = replace(survey, scratch=Path(room), examiner=examiner)
             for cleaner in chosen:
-                cleaner.decide(replace(survey, cleaner=cleaner.step_name(), examiner=examiner))
-        _write_pictures(survey.pictures, folder / PICTURES)
-        with (
-            Hearing(chosen, folder, report_only) as hearing,
-            ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer,
-        ):
-            hearing.ledger.resume(before.manifest.balance, read_ledger(before.ledger_path))
-            for split, batch in before.split_batches():
-                writer.write(split, hearing.hear(split, batch))
-            written = writer.close()
+                cleaner.decide(replace(survey, cleaner=cleaner.step_name()))
+                survey.release()
+            _write_pictures(survey.pictures, folder / PICTURES)
+            survey.release()
+            with (
+                Hearing(chosen, folder, report_only) as hearing,
+                ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer,
+            ):
+                hearing.ledger.resume(before.manifest.balance, read_ledger(before.ledger_path))
+                for split, batch in before.split_batches():
+                    writer.write(split, hearing.hear(split, batch))
+                written = writer.close()
         put_away(folder)
         history = [*before.manifest.steps, *steps]
         return finish(folder, history, before.manifest.inputs, written, hearing.ledger)

@@ -7,6 +7,7 @@ many workers there were. What the cache knows is not looked at again.
 from __future__ import annotations
 
 import logging
+from array import array
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -19,10 +20,12 @@ from vqadata.chunks import Chunk, ChunkCutter, Mention
 from vqadata.engine.hiring import EngineOptions, hire
 from vqadata.engine.stage import TRIES, Engine, LostWorkError
 from vqadata.errors import VqaDataError
+from vqadata.paged import MappedTable
 from vqadata.picture_cache import PictureCache, default_folder
 from vqadata.picture_pass import Done, PicturePass, Receipts, Task, piecemeal
 from vqadata.progress import Progress
-from vqadata.shards.reader import Shards
+from vqadata.shards.reader import TEXT, Shards
+from vqadata.shards.remote import is_url
 from vqadata.steps import Cleaner, Tally
 from vqadata.survey import Examined, Survey
 
@@ -99,7 +102,8 @@ def examine(
     ):
         passing = _Pass(engine, lookers, table, progress)
         try:
-            for job in _in_order(_jobs(shards, lookers, cache, engine), engine):
+            jobs = _jobs(shards, lookers, cache, engine, output)
+            for job in _in_order(jobs, engine):
                 passing.take(job)
         except KeyboardInterrupt:
             if cache.folder is not None:
@@ -111,8 +115,8 @@ def examine(
     if lookers:
         log.info("%s distinct pictures: %s examined, %s known from an earlier run",
                  *(f"{n:,}" for n in (sum(passing.looked), *passing.looked)))  # fmt: skip
-    pictures, batch_of = table.read()
-    return Survey(shards, pictures, batch_of, table.tallies, passing.looked, output)
+    found = MappedTable(output / SCRATCH)
+    return Survey(shards, found, table.batch_of, table.tallies, passing.looked, output)
 
 
 class _Pass:
@@ -175,9 +179,12 @@ def _jobs(
     lookers: Sequence[Cleaner],
     cache: PictureCache,
     engine: Engine[Task, Done],
+    scratch: Path,
 ) -> Iterator[_Job]:
-    cutter = ChunkCutter()
-    for number, (split, batch) in enumerate(shards.split_batches()):
+    cutter = ChunkCutter(scratch)
+    # Who looks at pictures reads them; but what is fetched from afar is fetched once.
+    columns = None if is_url(shards.where) else TEXT
+    for number, (split, batch) in enumerate(shards.split_batches(columns)):
         for chunk in cutter.cut(number, split, batch):
             known: Receipts = [cache.find(cleaner, chunk.key) for cleaner in lookers]
             wanted = tuple(n for n, receipt in enumerate(known) if receipt is None)
@@ -221,7 +228,8 @@ class _Table:
         self.tallies: dict[str, Tally] = {}
         self._path, self._lookers = path, lookers
         self._waiting: list[pa.RecordBatch] = []
-        self._batch_of: list[int] = []
+        self.batch_of = array("i")
+        """The number of the batch of each picture."""
         empty = _pictures(Chunk(0, ()), "", _no_rows())
         columns = dict(zip(empty.schema.names, empty.schema.types, strict=True))
         self._fresh: list[list[int]] = []
@@ -258,15 +266,9 @@ class _Table:
                 tally = self.tallies[cleaner.step_name()]
                 tally.merge(tally.from_bytes(receipt.tally))
         self._waiting.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
-        self._batch_of += [job.task.chunk.batch] * job.pictures.num_rows
+        self.batch_of.extend([job.task.chunk.batch] * job.pictures.num_rows)
         if sum(batch.num_rows for batch in self._waiting) >= ROWS:
             self._flush()
-
-    def read(self) -> tuple[pa.Table, list[int]]:
-        """The table, mapped, and the number of the batch of each picture."""
-        import pyarrow as pa
-
-        return pa.ipc.open_file(pa.memory_map(str(self._path))).read_all(), self._batch_of
 
     def _flush(self) -> None:
         import pyarrow as pa

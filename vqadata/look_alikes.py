@@ -6,8 +6,8 @@ The search itself knows nothing of data sets (:mod:`vqadata.images.near_pairs`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from vqadata.images.candidates import Crowd, candidates
 from vqadata.images.edit import Looks, edit_of
@@ -71,14 +71,9 @@ class Gallery:
         """Read the hashes; thumbnails stay in the mapped table."""
         self._survey = survey
         self._seen: dict[int, CloseUp] = {}
-        self.prints = Prints(survey.pictures[COLUMN])
-        names = ["digest", "path", "split", "width", "height", "mode", "format", "bytes"]
-        table = survey.pictures.select(names).take(self.prints.rows)
-        self.pictures = [
-            Known(r["digest"], r["path"], r["split"] or "",
-                  Looks(r["width"], r["height"], r["mode"] or "", r["format"] or ""), r["bytes"])
-            for r in table.to_pylist()
-        ]  # fmt: skip
+        self.prints = Prints(survey.pictures[COLUMN], survey.release)
+        self.pictures: Sequence[Known] = _Pictures(survey.pictures, self.prints.rows)
+        """What is known of each, by the place of its fingerprint."""
 
     def close_ups(self, places: Iterable[int]) -> Mapping[int, CloseUp]:
         """Pictures once more, for the second look. The last ones are remembered."""
@@ -99,9 +94,33 @@ class Gallery:
         """
         import numpy as np
 
-        area = [known.looks.width * known.looks.height for known in self.pictures]
-        order = np.lexsort((-np.array([known.bytes for known in self.pictures]), -np.array(area)))
-        return np.argsort(order, kind="stable")
+        width, height, size = (
+            self._survey.pictures[name].to_numpy()[self.prints.rows].astype(np.int64)
+            for name in ("width", "height", "bytes")
+        )
+        return np.argsort(np.lexsort((-size, -width * height)), kind="stable")
+
+
+class _Pictures(Sequence[Known]):
+    """Some pictures of a survey, each read from the mapped table when it is asked for."""
+
+    def __init__(self, table: pa.Table, rows: Pixels) -> None:
+        names = ["digest", "path", "split", "width", "height", "mode", "format", "bytes"]
+        self._table, self._rows = table.select(names), rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Known: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Known]: ...
+    def __getitem__(self, place: int | slice) -> Known | list[Known]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        (row,) = self._table.slice(int(self._rows[place]), 1).to_pylist()
+        looks = Looks(row["width"], row["height"], row["mode"] or "", row["format"] or "")
+        return Known(row["digest"], row["path"], row["split"] or "", looks, row["bytes"])
 
 
 def gathered(gallery: Gallery, search: Search) -> dict[int, tuple[int, NearPair]]:

@@ -15,11 +15,38 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
     Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 PAGED_FROM = 1 << 19
 """Numbers from which on a column lies in a file."""
+
+
+class MappedTable:
+    """An Arrow file that is mapped: what was looked at can be given back to the system.
+
+    Args:
+        path: The file, in the IPC file format.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Map the file."""
+        import pyarrow as pa
+
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.table: pa.Table = pa.ipc.open_file(pa.py_buffer(self._map)).read_all()
+        """The rows; views of the file."""
+
+    def release(self) -> None:
+        """Give the memory back; the rows stay."""
+        _release(self._map)
+
+
+def _release(mapped: mmap.mmap) -> None:
+    if hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class Paged:
@@ -49,5 +76,5 @@ class Paged:
 
     def release(self) -> None:
         """Give the memory back; the numbers stay."""
-        if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
+        if self._map is not None:
+            _release(self._map)

@@ -142,6 +142,7 @@ class Desk:
     def __init__(self, shards: Shards, cleaners: Sequence[Cleaner], cache: PictureCache) -> None:
         """Open nothing yet."""
         self.shards, self.cleaners, self.cache = shards, cleaners, cache
+        self._last = 0
 
     def work(self, task: Task) -> Done:
         """Examine the pictures of a chunk, each read and decoded once; keep the receipts.
@@ -155,6 +156,9 @@ class Desk:
         return self._look(task._replace(wanted=left), found) if left else Done(found, 0)
 
     def _look(self, task: Task, found: Receipts) -> Done:
+        if task.chunk.batch != self._last:
+            self.shards.release(self._last)
+            self._last = task.chunk.batch
         batch = self.shards.batch(task.chunk.batch)
         chosen = [self.cleaners[number] for number in task.wanted]
         digests, anew = [mention.digest for mention in task.chunk.mentions], 0

@@ -57,6 +57,7 @@ def write_alone(
     with ShardWriter(folder, shard_bytes, Journal(folder)) as writer:
         for split, rows in assemble(batches, source, work, reading):
             writer.write(split, rows)
+            del rows  # a view of some thousand others
         reading.remarks.note(work.ledger)
         return writer.close()
 
@@ -270,6 +271,7 @@ class _Planner:
                 plan = self._open[split]
                 plan.add(self._number, batch)
                 self._number += 1
+                del batch  # a view of some thousand others
                 if plan.bytes >= self._shard_bytes:
                     yield self._open.pop(split).spec()
         for split in list(self._open):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
-HELD_BYTES = 48 << 20
+HELD_BYTES = 8 << 20
 """Bytes of rows that are held in memory before they go to a file."""
 
 
@@ -82,6 +82,7 @@ class Spill:
         """All rows of one bucket, in the order in which they came."""
         import pyarrow as pa
 
+        _give_back(pa)
         parts = [part for written in self._rounds if (part := written.read(bucket)) is not None]
         return _joined([*parts, *self._parts(bucket)], self._schema, pa)
 
@@ -103,6 +104,7 @@ class Spill:
         self._rounds.append(_Round(path, self._schema, joined))
         self._held.clear()
         self._bytes = 0
+        _give_back(pa)
 
 
 class _Sorted(NamedTuple):
@@ -136,6 +138,11 @@ class _Round:
 
     def close(self) -> None:
         self._source.close()
+
+
+def _give_back(pa: Any) -> None:
+    """Give memory back that lies free between what is in use, which nobody does unasked."""
+    pa.default_memory_pool().release_unused()
 
 
 def _joined(parts: list[pa.RecordBatch], schema: pa.Schema, pa: Any) -> pa.RecordBatch:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from vqadata.chunks import mentions, views
+from vqadata.digests import text_key
 from vqadata.images.view import View
+from vqadata.paged import MappedTable
 from vqadata.shards.manifest import EVIDENCE
 from vqadata.shards.reader import TEXT, Shards
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
+    from vqadata.spill import Numbers
     from vqadata.steps import Cleaner, Tally
+
+    Keys: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 class Examined(NamedTuple):
@@ -34,25 +40,38 @@ class Survey:
 
     Attributes:
         shards: The data set.
-        pictures: One row a distinct picture, in order of first appearance: ``digest``, ``path``,
-            ``split``, ``group``, ``bytes``, ``width``, ``height``, ``format``, ``mode`` and the
-            columns of all cleaners. Mapped from a file: it does not fill the memory.
+        file: Where :attr:`pictures` lie.
         batch_of: Number of the record batch in which each of them is first mentioned.
         tallies: The merged tallies by cleaner name.
         examined: How many pictures were looked at for it.
         output: The output folder.
+        scratch: Folder for temporary files, which is there until all rows were judged.
         cleaner: Name of the cleaner that looks.
         examiner: Makes the survey of another data set.
     """
 
     shards: Shards
-    pictures: pa.Table
-    batch_of: list[int]
+    file: MappedTable
+    batch_of: Sequence[int]
     tallies: dict[str, Tally]
     examined: Examined
     output: Path
+    scratch: Path | None = None
     cleaner: str = ""
     examiner: Callable[[Shards, Cleaner], Survey] | None = None
+
+    @property
+    def pictures(self) -> pa.Table:
+        """One row a distinct picture, in order of first appearance.
+
+        ``digest``, ``path``, ``split``, ``group``, ``bytes``, ``width``, ``height``, ``format``,
+        ``mode`` and the columns of all cleaners. Mapped from a file: it does not fill the memory.
+        """
+        return self.file.table
+
+    def release(self) -> None:
+        """Give back the memory of the pictures that were looked at."""
+        self.file.release()
 
     def beside(self, shards: Shards, cleaner: Cleaner) -> Survey:
         """The survey of another data set, as one cleaner looks at it."""
@@ -104,16 +123,32 @@ class Survey:
         Raises:
             KeyError: There is no picture of one of them.
         """
-        wanted = sorted({(self.batch_of[self._rows[digest]], digest) for digest in digests})
         by_batch: dict[int, set[str]] = {}
-        for number, digest in wanted:
-            by_batch.setdefault(number, set()).add(digest)
-        for number, chosen in by_batch.items():
+        for digest in sorted({*digests}):
+            by_batch.setdefault(self.batch_of[self._row(digest)], set()).add(digest)
+        for number, chosen in sorted(by_batch.items()):
             batch = self.shards.batch(number)
             first = {m.digest: m for m in reversed(list(mentions("", batch)))}
             found = sorted((first[digest] for digest in chosen), key=lambda m: m.place)
             yield from views(batch, tuple(found))
+            self.shards.release(number)
+
+    def _row(self, digest: str) -> int:
+        keys, rows = self._places
+        place = int(keys.searchsorted(text_key(digest)))
+        while place < len(keys) and keys[place] == text_key(digest):
+            row = int(rows[place])
+            if self.pictures["digest"][row].as_py() == digest:
+                return row
+            place += 1
+        raise KeyError(digest)
 
     @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {digest: row for row, digest in enumerate(self.pictures["digest"].to_pylist())}
+    def _places(self) -> tuple[Keys, Numbers]:
+        """Keys of all digests in ascending order, and the row of each: 16 bytes a picture."""
+        import numpy as np
+
+        chunks = self.pictures["digest"].chunks
+        keys = np.fromiter((text_key(d.as_py()) for c in chunks for d in c), np.uint64)
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order

@@ -24,6 +24,7 @@ pictures is compared picture by picture.
 from __future__ import annotations
 
 import logging
+import pickle
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -31,11 +32,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from pydantic import Field, PrivateAttr
 
 from vqadata import look_alikes
+from vqadata.digests import bytes_digest
 from vqadata.images.candidates import NEAREST
 from vqadata.images.edit import in_words
 from vqadata.images.near_pairs import Level, Search
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
+from vqadata.long_dict import LongDict
 from vqadata.steps import Cleaner, Verdict
 from vqadata.survey import Survey
 from vqadata.words.question_text import normalised
@@ -112,7 +115,7 @@ class Duplicate(Cleaner):
     _members: dict[str, _Member] = PrivateAttr(default_factory=dict)
     _uncompared: dict[str, int] = PrivateAttr(default_factory=dict)
     _best: dict[Key, _First] = PrivateAttr(default_factory=dict)
-    _seen: dict[Key, _First] = PrivateAttr(default_factory=dict)
+    _seen: LongDict[str, bytes] = PrivateAttr(default_factory=LongDict)
     _told: set[str] = PrivateAttr(default_factory=set)
 
     def columns(self) -> dict[str, pa.DataType]:
@@ -125,6 +128,7 @@ class Duplicate(Cleaner):
 
     def decide(self, survey: Survey) -> None:
         """Gather near-duplicates around the pictures that are kept, and learn what these ask."""
+        self._seen = LongDict(survey.scratch)
         if self.pictures == "bytes":
             return
         gallery = look_alikes.Gallery(survey)
@@ -159,9 +163,8 @@ class Duplicate(Cleaner):
     ) -> Verdict | None:
         key, own = self._key(row, question), _first(row, question)
         first = self._best.get(key) if self._is_edit(row) else None
+        first = first or self._earlier(key, own)
         if first is None:
-            first = self._seen.setdefault(key, own)
-        if first is own:
             return None
         level, turn = self._level(row, first), question["dialog_id"] is not None
         details = self._evidence(row, first)
@@ -175,6 +178,15 @@ class Duplicate(Cleaner):
             evidence = f"question {first.question_id} has the answer {first.answer!r}"
             why = Rejection(CONFLICT, "answer", question["answer"], first.answer, evidence)
         return Verdict(number, place, "flag" if turn else action, why, "warning", details)
+
+    def _earlier(self, key: Key, own: _First) -> _First | None:
+        """The row that asked the same before; if none did, remember this one."""
+        name = bytes_digest("\0".join(key).encode("utf-8", "surrogatepass"))
+        known = self._seen.get(name)
+        if known is None:
+            self._seen.set(name, pickle.dumps(tuple(own)))
+            return None
+        return _First(*pickle.loads(known))  # noqa: S301 - written above
 
     def _evidence(self, row: _Row, first: _First) -> dict[str, Any]:
         other: dict[str, Any] = {"digest": first.pictures[0] if first.pictures else None,

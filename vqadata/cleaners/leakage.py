@@ -84,6 +84,8 @@ class Leakage(Cleaner):
 
     def decide(self, survey: Survey) -> None:
         """Compare all splits with each other and with the other data sets."""
+        if not self.against and len({s.split for s in survey.shards.manifest.shards}) < 2:
+            return
         shown = Shown()
         shown.add(0, "", _rows(survey))
         others = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeAlias
@@ -10,6 +11,7 @@ from vqadata.digests import bytes_digest
 from vqadata.images.embedded import EmbeddedPictures
 from vqadata.images.fetch import FetchError, Limits, fetch, is_url
 from vqadata.images.resolve import COCO_NAME, Found, Resolver
+from vqadata.long_dict import LongDict
 
 Names: TypeAlias = tuple[str, ...]
 """The pictures of one question, in order."""
@@ -41,24 +43,28 @@ class PictureBook:
         resolver: Finds files under the roots.
         embedded: Holds what came inside the input; downloads are put there too.
         limits: What may be downloaded.
+        scratch: Folder for temporary files; without it all stays in memory.
     """
 
     def __init__(
-        self, resolver: Resolver, embedded: EmbeddedPictures, limits: Limits | None = None
+        self,
+        resolver: Resolver,
+        embedded: EmbeddedPictures,
+        limits: Limits | None = None,
+        scratch: Path | None = None,
     ) -> None:
         """Know no picture yet."""
         self._resolver, self._embedded = resolver, embedded
         self._limits = limits or Limits(frozenset(), 0, 0)
         self._fetched: dict[str, Found | FetchError] = {}
-        self._claims: dict[Path, set[str]] = {}
-        self._numbers: dict[tuple[object, ...], int] = {}
-        self._places: dict[int, Place] = {}
-        self._next = 0
-        self._missing = 0
-        self._keys: dict[tuple[object, ...], str] = {}
-        self._first_of_size: dict[int, tuple[Found, str]] = {}
-        self._hashed: set[int] = set()
-        self._by_digest: dict[str, str] = {}
+        self._next = self._missing = self._waiting = 0
+        # Keys are digests, values that are no texts or numbers are pickled.
+        self._claims = LongDict[str, bytes](scratch)
+        self._numbers = LongDict[str, int](scratch)
+        self._places = LongDict[int, bytes](scratch)
+        self._keys = LongDict[str, str](scratch)
+        self._first_of_size = LongDict[int, bytes](scratch)
+        self._by_digest = LongDict[str, str](scratch)
 
     def find(self, names: Names) -> tuple[Found | None, ...]:
         """The files of some pictures; ``None`` for one that is missing.
@@ -80,8 +86,8 @@ class PictureBook:
         there, it is not known whose it is, unless its own path is one of them.
         """
         for file in filter(None, place.files):
-            claims = self._claims.get(file.file, set())
-            if file.rule in BY_NAME and len(claims) > 1:
+            claims = self._claimed(file.file) if file.rule in BY_NAME else ()
+            if len(claims) > 1:
                 return tuple(sorted(claims))
         return ()
 
@@ -98,9 +104,14 @@ class PictureBook:
         """Remember who asks for a file; COCO names mean one picture each, whatever the folder."""
         folders = path.parent.as_posix().lstrip("./")
         if folders and not COCO_NAME.fullmatch(path.name):
-            claims = self._claims.setdefault(file, set())
-            if len(claims) < CLAIMS:
-                claims.add(f"{folders}/{path.name}")
+            claims, claim = self._claimed(file), f"{folders}/{path.name}"
+            if len(claims) < CLAIMS and claim not in claims:
+                self._claims.set(_digest(str(file)), pickle.dumps((*claims, claim)))
+
+    def _claimed(self, file: Path) -> tuple[str, ...]:
+        """Who asks for a file."""
+        known = self._claims.get(_digest(str(file)))
+        return pickle.loads(known) if known else ()  # noqa: S301 - written above
 
     def _download(self, url: str) -> Found:
         """Download a picture once; a failure is remembered as well."""
@@ -118,17 +129,19 @@ class PictureBook:
 
     def number(self, names: Names, files: tuple[Found | None, ...], split: str | None) -> int:
         """The number of a set of pictures in a split, a new one if it was not met before."""
-        key = (split, *(self._key(name, file) for name, file in zip(names, files, strict=True)))
+        keys = [self._key(name, file) for name, file in zip(names, files, strict=True)]
+        key = _digest("" if split is None else f"={split}", *keys)
         known = self._numbers.get(key)
         if known is not None:
             return known
         number = self.next_number()
         if any(files):
-            self._places[number] = Place(number, names, files)
+            self._places.set(number, pickle.dumps((names, files)))
+            self._waiting += 1
         else:
             self._missing += 1
         if any(files) or self._missing <= MISSING_REMEMBERED:
-            self._numbers[key] = number
+            self._numbers.set(key, number)
         return number
 
     def next_number(self) -> int:
@@ -138,34 +151,57 @@ class PictureBook:
 
     def place(self, number: int, names: Names) -> Place:
         """Where the pictures of a number are; ``names`` are those of one of its questions."""
-        known = self._places.pop(number, None)
-        return known or Place(number, names, (None,) * len(names))
+        known = self._places.get(number)
+        if known is None:
+            return Place(number, names, (None,) * len(names))
+        self._waiting -= 1
+        return Place(number, *pickle.loads(known))  # noqa: S301 - written above
 
     @property
     def has_pictures(self) -> bool:
         """Whether any picture was found whose place was not asked for yet."""
-        return bool(self._places)
+        return self._waiting > 0
 
     def _key(self, name: str, file: Found | None) -> str:
         """A key that is equal for files of equal bytes. Only files of equal size are read."""
         if file is None:
             return f"missing {name}"
-        place = (file.file, file.span, file.rule in BY_NAME)
-        if place not in self._keys:
-            self._keys[place] = self._new_key(file)
-        return self._keys[place]
+        place = _digest(str(file.file), str(file.span), str(file.rule in BY_NAME))
+        known = self._keys.get(place)
+        if known is None:
+            known = self._new_key(file)
+            self._keys.set(place, known)
+        return known
 
     def _new_key(self, file: Found) -> str:
-        own, size = f"{file.file} {file.span or ''}", file.size
-        if file.rule in BY_NAME and file.file in self._claims:
+        own, size = _digest(str(file.file), str(file.span)), file.size
+        if file.rule in BY_NAME and self._claimed(file.file):
             return f"{own} by name"  # may turn out to be contested, its owner's rows may not
-        first, key = self._first_of_size.setdefault(size, (file, own))
-        if first is file or size == 0:
+        first = self._first_of_size.get(size)
+        if first is None:
+            self._first_of_size.set(size, pickle.dumps((file, own)))
+        if first is None or size == 0:
             return own
-        if size not in self._hashed:
-            self._hashed.add(size)
-            self._by_digest[bytes_digest(first.read())] = key
-        return self._by_digest.setdefault(bytes_digest(file.read()), own)
+        if first != _HASHED:
+            other, key = pickle.loads(first)  # noqa: S301 - written above
+            self._by_digest.set(bytes_digest(other.read()), key)
+            self._first_of_size.set(size, _HASHED)
+        return self._key_of_bytes(bytes_digest(file.read()), own)
+
+    def _key_of_bytes(self, digest: str, own: str) -> str:
+        """The key of the first file of some bytes, which may be this one."""
+        known = self._by_digest.get(digest)
+        if known is None:
+            self._by_digest.set(digest, own)
+        return known or own
+
+
+_HASHED = b""
+"""Stands for the first file of a size when its bytes are known."""
+
+
+def _digest(*parts: str) -> str:
+    return bytes_digest("\0".join(parts).encode("utf-8", "surrogatepass"))
 
 
 def _name_of(url: str) -> str:

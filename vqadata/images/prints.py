@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vqadata.images.perceptual import FINGERPRINT_BYTES, THUMB_SIDE, WIDE_BITS
@@ -18,9 +19,10 @@ class Prints:
     Args:
         column: Binary, from :func:`vqadata.images.perceptual.fingerprint`; null where a picture
             could not be opened.
+        release: Gives back the memory of what was looked at.
     """
 
-    def __init__(self, column: pa.ChunkedArray) -> None:
+    def __init__(self, column: pa.ChunkedArray, release: Callable[[], None] | None = None) -> None:
         """Take the hashes out."""
         import numpy as np
 
@@ -30,9 +32,12 @@ class Prints:
         valid = np.concatenate([np.empty(0, bool), *(_valid(chunk) for chunk in column.chunks)])
         self.rows: Array = np.flatnonzero(valid)
         """Which pictures have one: their rows in the table, int64."""
-        wide = [chunk[:, : WIDE_BITS // 8] for chunk in self._chunks]
-        self.wide: Array = np.concatenate([np.empty((0, WIDE_BITS // 8), np.uint8), *wide])
+        self.wide: Array = np.empty((sum(sizes), WIDE_BITS // 8), np.uint8)
         """The wide hashes, uint8, shape (pictures, 32)."""
+        for chunk, start in zip(self._chunks, self._starts.tolist(), strict=False):
+            self.wide[start : start + len(chunk)] = chunk[:, : WIDE_BITS // 8]
+            if release is not None:
+                release()
 
     def __len__(self) -> int:
         """How many pictures have a fingerprint."""
@@ -55,12 +60,12 @@ def _matrix(chunk: pa.BinaryArray) -> Array:
     """The valid values of a column of equally long ones, as rows of bytes."""
     import numpy as np
 
-    chunk = chunk.drop_null()
-    if not len(chunk):
+    if chunk.null_count == len(chunk):
         return np.empty((0, FINGERPRINT_BYTES), np.uint8)
-    start = chunk.offset * FINGERPRINT_BYTES
-    data = np.frombuffer(chunk.buffers()[2], np.uint8)
-    return data[start : start + len(chunk) * FINGERPRINT_BYTES].reshape(-1, FINGERPRINT_BYTES)
+    # A null has no bytes, so the others lie together.
+    offsets = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset :][: len(chunk) + 1]
+    data = np.frombuffer(chunk.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+    return data.reshape(-1, FINGERPRINT_BYTES)
 
 
 def _valid(chunk: pa.BinaryArray) -> Array:

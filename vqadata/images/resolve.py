@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
+from contextlib import nullcontext
+from itertools import islice, takewhile
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -24,8 +26,11 @@ PICTURE_SUFFIXES = frozenset(
 """Suffixes of the files that the index of a root lists."""
 
 
-REMEMBERED = 1 << 16
-"""Names whose files are remembered."""
+REMEMBERED = 1 << 13
+"""Names whose files are remembered: a picture's questions mostly come together."""
+
+LISTED = 1 << 15
+"""Names in a folder up to which they are listed; in a larger one each is asked for."""
 
 _BARE = re.compile(r"(?!\.{1,2}$)[^/\\\0]+")
 
@@ -86,7 +91,7 @@ class Resolver:
         self._roots = [root.resolve() for root in roots]
         self._deep = deep
         self._index: _Index | None = None
-        self._listings: list[tuple[Path, Path, frozenset[str]]] | None = None
+        self._listings: list[_Folder] | None = None
         self._memory: dict[str, Found | None] = {}
 
     def find(self, name: str) -> Found | None:
@@ -110,23 +115,22 @@ class Resolver:
         """
         return (
             all(map(_BARE.fullmatch, names))
-            and all(listed.isdisjoint(names) for _, _, listed in self._folders())
+            and all(folder.has_none_of(names) for folder in self._folders())
             and self._pictures_below().is_empty
         )
 
-    def _folders(self) -> list[tuple[Path, Path, frozenset[str]]]:
-        """The folders in which names are tried first, with their roots and what lies in them."""
+    def _folders(self) -> list[_Folder]:
+        """The folders in which names are tried first."""
         if self._listings is None:
-            folders = [(root, folder) for root in self._roots for folder in (root, root / "images")]
-            self._listings = [(*pair, _listed(pair[1])) for pair in folders]
+            self._listings = [
+                _Folder(r, folder) for r in self._roots for folder in (r, r / "images")
+            ]
         return self._listings
 
     def _beside(self, name: str) -> Found | None:
-        """Find a file name without folders: the folders are listed once, not asked each time."""
-        for root, folder, listed in self._folders():
-            if name in listed and _is_file(folder / name):
-                return _inside(root, folder / name, _rule(root, folder))
-        return self._by_index(PurePosixPath(name))
+        """Find a file name without folders."""
+        found = (folder.find(name) for folder in self._folders())
+        return next(filter(None, found), None) or self._by_index(PurePosixPath(name))
 
     def _find(self, name: str) -> Found | None:
         path = PurePosixPath(name.replace("\\", "/"))
@@ -158,6 +162,37 @@ class Resolver:
         if self._index is None:
             self._index = _Index(self._roots, "" if self._deep else "images")
         return self._index
+
+
+class _Folder:
+    """A folder in which names are tried: it is listed once, unless the list were very long."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root, self._folder, self._rule = root, folder, _rule(root, folder)
+        self._prefix = "" if folder == root else f"{folder.name}/"
+        self._is_inside = folder.resolve().is_relative_to(root)
+        entries = os.scandir(folder) if folder.is_dir() else None
+        with entries or nullcontext() as some:
+            names = [entry.name for entry in islice(some or (), LISTED + 1)]
+        self._listed = frozenset(names) if len(names) <= LISTED else None
+
+    def has_none_of(self, names: Sequence[str]) -> bool:
+        """Whether it is plain to see that none of some names is there."""
+        return self._listed is not None and self._listed.isdisjoint(names)
+
+    def find(self, name: str) -> Found | None:
+        """The file of that name; ``None`` if there is none.
+
+        Raises:
+            OutsideRootError: It is a link that leads out of the root, or lies behind one.
+        """
+        if self._listed is not None and name not in self._listed:
+            return None
+        file = self._folder / name
+        # What is no link, in a folder that is inside, is inside; links are followed to their end.
+        if self._is_inside and _is_plain(file):
+            return Found(file, self._prefix + name, self._rule)
+        return _inside(self._root, file, self._rule) if _is_file(file) else None
 
 
 class _Index:
@@ -220,8 +255,12 @@ def _pictures(root: Path, start: Path) -> Iterator[Found]:
                 yield Found(path, path.relative_to(root).as_posix())
 
 
-def _listed(folder: Path) -> frozenset[str]:
-    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+def _is_plain(path: Path) -> bool:
+    """Whether it is a file, and no link to one."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _is_file(path: Path) -> bool:

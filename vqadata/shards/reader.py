@@ -151,6 +151,11 @@ class Shards:
             except MessageError:
                 continue  # It is told when the batch is asked for.
 
+    def release(self, number: int) -> None:
+        """Give back the memory of a batch that was looked at; it may be used all the same."""
+        place = self.places[number]
+        self._store.release(self.manifest.shards[place.shard], place.number)
+
     def split_batches(
         self, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -259,6 +264,8 @@ class Shards:
                 self.note_damage(place, error)
             else:
                 yield place, batch
+                del batch
+                self.release(number)
 
     def note_damage(self, place: BatchPlace, error: DamageError) -> None:
         """Write down, once, that a batch is skipped.

@@ -102,6 +102,9 @@ class RemoteStore:
             fetched = connection.threads.submit(self._fetch_batch, shard, entry, pictures)
             connection.coming[name] = fetched
 
+    def release(self, shard: ShardEntry, number: int) -> None:
+        """Nothing: the cache decides what stays mapped."""
+
     def file(self, entry: FileEntry) -> Path:
         """A local copy of another file."""
         path = (self._options.cache_dir or default_cache()) / "files" / entry.sha256

@@ -57,6 +57,9 @@ class Store(Protocol):
     def prefetch(self, shard: ShardEntry, number: int, pictures: bool) -> None:
         """Begin to fetch a batch that will be asked for soon."""
 
+    def release(self, shard: ShardEntry, number: int) -> None:
+        """Give back the memory of a batch; who still has it may go on to use it."""
+
     def faults(self, shard: ShardEntry, sha256: bool) -> list[Fault]:
         """Compare each byte of a shard with the manifest; see :func:`scan_shard`."""
 
@@ -111,7 +114,12 @@ class LocalStore:
     def prefetch(self, shard: ShardEntry, number: int, pictures: bool) -> None:
         """Ask the system to read ahead what was not looked at yet."""
         if (shard.file, number, pictures) not in self._checked:
-            self._mapped(shard).will_need(number, pictures)
+            self._mapped(shard).advise(number, "MADV_WILLNEED", pictures)
+
+    def release(self, shard: ShardEntry, number: int) -> None:
+        """Take the pages of a batch out of this process; they stay in the system's cache."""
+        if shard.file in self._open:
+            self._open[shard.file].advise(number, "MADV_DONTNEED")
 
     def faults(self, shard: ShardEntry, sha256: bool) -> list[Fault]:
         """Compare each byte of a shard with the manifest."""
@@ -161,11 +169,14 @@ class _MappedShard:
         entry = self._shard.batches[number]
         return self._buffer.slice(entry.offset, entry.length)
 
-    def will_need(self, number: int, pictures: bool) -> None:
+    def advise(self, number: int, what: str, pictures: bool = True) -> None:
+        """Tell the system of a batch, where it listens."""
+        if not hasattr(mmap, what):
+            return
         entry = self._shard.batches[number]
         start = entry.offset - entry.offset % mmap.PAGESIZE
         stop = entry.end if pictures else entry.offset + entry.text_length
-        self._map.madvise(mmap.MADV_WILLNEED, start, stop - start)
+        self._map.madvise(getattr(mmap, what), start, stop - start)
 
 
 def _check_size(size: int, shard: ShardEntry) -> None:
