@@ -98,12 +98,14 @@ def _repeated(array: pa.Array) -> Cells | None:
     import numpy as np
     import pyarrow as pa
 
-    if not pa.types.is_string(array.type) or array.null_count:
+    if not pa.types.is_string(array.type) or array.null_count or not len(array):
         return None
     encoded = array.dictionary_encode()
     if MANY * len(encoded.dictionary) > len(array):
         return None
-    numbers = np.asarray(encoded.indices, np.uint32 if len(encoded.dictionary) >> 16 else np.uint16)
+    kind = np.uint32 if len(encoded.dictionary) >> 16 else np.uint16
+    # Through the buffer, as Arrow's own way to NumPy imports pandas.
+    numbers = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(array)).astype(kind)
     word, places = encoded.dictionary.to_pylist().__getitem__, memoryview(numbers.data)
     return lambda first, last: list(map(word, places[first:last]))
 
