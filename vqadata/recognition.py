@@ -67,6 +67,7 @@ def recognise(path: Path) -> Recognised:
         said |= {kind: each for kind, each in any_layout.items() if each.missing}
     if not fitting:
         raise _nothing_fits(look, said)
+    fitting = _that_lists_the_others(fitting)
     if len(fitting) > 1:
         raise _several_fit(path, fitting)
     ((kind, told),) = fitting.items()
@@ -75,6 +76,17 @@ def recognise(path: Path) -> Recognised:
         remedy = f"Name them; see: vqadata convert {kind.step_name()} --help"
         raise VqaDataError(str(path), found, "one set of files", remedy)
     return Recognised(kind, told.options, told.why, list(_unread(look, told)))
+
+
+def _that_lists_the_others(
+    fitting: dict[type[Source], Recognition],
+) -> dict[type[Source], Recognition]:
+    """Of several the one whose files are all those of the others and more, if there is one."""
+    for kind, told in fitting.items():
+        others = [set(each.files) for other, each in fitting.items() if other is not kind]
+        if all(files < set(told.files) for files in others):
+            return {kind: told}
+    return fitting
 
 
 def _unread(look: Look, told: Recognition) -> Iterator[str]:

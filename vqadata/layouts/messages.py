@@ -72,7 +72,9 @@ def chat_rows(
         return [Lost("dropped", other.why)]
 
 
-def utterances(messages: Any, place: str, names: tuple[str, str]) -> list[Utterance]:
+def utterances(
+    messages: Any, place: str, names: tuple[str, str], roles: Mapping[str, Role] = ROLES
+) -> list[Utterance]:
     """The messages of a list.
 
     Args:
@@ -80,13 +82,14 @@ def utterances(messages: Any, place: str, names: tuple[str, str]) -> list[Uttera
         place: Where it stands.
         names: The fields that hold speaker and content: ``role``, ``content`` or ``from``,
             ``value``.
+        roles: What the speakers are called, in lower case.
 
     Raises:
         BadRecord: It is no list of such messages.
     """
     if not isinstance(messages, list):
         raise BadRecord(Rejection(WRONG_TYPE, place, json_type(messages), "list of messages"))
-    return [utterance(message, f"{place}[{n}]", names) for n, message in enumerate(messages)]
+    return [utterance(said, f"{place}[{n}]", names, roles) for n, said in enumerate(messages)]
 
 
 def turns_of(messages: Any, place: str) -> list[Utterance]:
@@ -104,7 +107,9 @@ def turns_of(messages: Any, place: str) -> list[Utterance]:
     return utterances(messages, place, ("role", "content"))
 
 
-def utterance(message: Any, place: str, names: tuple[str, str]) -> Utterance:
+def utterance(
+    message: Any, place: str, names: tuple[str, str], roles: Mapping[str, Role] = ROLES
+) -> Utterance:
     """One message; see :func:`utterances`."""
     if not isinstance(message, dict):
         raise BadRecord(Rejection(WRONG_TYPE, place, json_type(message), "object"))
@@ -113,9 +118,9 @@ def utterance(message: Any, place: str, names: tuple[str, str]) -> Utterance:
         if field not in message:
             raise BadRecord(Rejection(MISSING_FIELD, place, "nothing", f"the field {field!r}"))
     said = message[role_field]
-    role = ROLES.get(said.lower()) if isinstance(said, str) else None
+    role = roles.get(said.lower()) if isinstance(said, str) else None
     if role is None:
-        expected = f"one of {', '.join(ROLES)}"
+        expected = f"one of {', '.join(roles)}"
         why = Rejection(UNKNOWN_ROLE, f"{place}.{role_field}", repr(said)[:80], expected)
         raise BadRecord(why)
     return Utterance(role, content(message[content_field], f"{place}.{content_field}"), place)
@@ -225,6 +230,14 @@ def worse_answers(value: Any, place: str) -> list[str]:
             if field in value:
                 return [_said(value[field], f"{place}.{field}")]
     return [_text(value, place)]
+
+
+def undesired(said: list[Utterance], worse: list[str]) -> tuple[list[Utterance], list[str]]:
+    """A conversation whose last answer is not to be learnt, as KTO has it: it is a worse one."""
+    if not said or said[-1].role != "assistant":
+        return said, worse
+    text = "".join(p if isinstance(p, str) else p.token for p in said[-1].content)
+    return said[:-1], [*worse, text]
 
 
 def last_turn(rejected: Any) -> Any:

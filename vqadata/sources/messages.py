@@ -3,7 +3,8 @@
 Formats: https://swift.readthedocs.io (Custom dataset), LLaMA-Factory's ``data/README.md``, OpenAI's
 chat completions. Content is a text with marks such as ``<image>``, or a list of parts with paths,
 URLs or data URIs. Each turn becomes a record; the turns of one conversation stay linked. A worse
-answer (``rejected_response``, ``rejected_messages``, ``rejected``) is kept for preference training.
+answer (``rejected_response``, ``rejected_messages``, ``rejected``) is kept for preference training;
+an answer whose ``label`` is false (KTO) is such a one.
 
 One raw record::
 
@@ -22,12 +23,13 @@ from vqadata.layouts.messages import (
     chat_rows,
     last_turn,
     pictures,
+    undesired,
     utterance,
     utterances,
     worse_answers,
 )
+from vqadata.layouts.renamed import RenamedSource
 from vqadata.layouts.row_reading import Lost
-from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json
 from vqadata.reading.json_scan import RawRecord
@@ -38,7 +40,7 @@ PICTURES = ("images", "image")
 REJECTED = ("rejected_response", "rejected_messages", "rejected")
 
 
-class Messages(RowSource):
+class Messages(RenamedSource):
     """Conversations as messages with images: ms-swift, LLaMA-Factory, OpenAI content parts."""
 
     example: ClassVar[str] = "vqadata convert messages train.jsonl --image-root images -o shards"
@@ -49,6 +51,7 @@ class Messages(RowSource):
         self, record: RawRecord, members: dict[str, Any], table: Table
     ) -> Sequence[Row | Lost]:
         """A row for each turn; see :class:`~vqadata.layouts.row_source.RowSource`."""
+        members = self.renamed(members)
         return chat_rows(record, members, lambda: _conversation(record, members))
 
 
@@ -61,9 +64,12 @@ def _conversation(record: RawRecord, members: dict[str, Any]) -> Conversation:
         said.append(utterance(members["chosen"], record.at("chosen"), NAMES))
     used = ("messages", "system", "chosen", *PICTURES, *REJECTED)
     rejected = next((name for name in REJECTED if members.get(name)), "rejected")
+    worse = worse_answers(last_turn(members.get(rejected)), record.at(f"{rejected}"))
+    if members.get("label") is False:
+        said, worse = undesired(said, worse)
     return Conversation(
         utterances=said,
         pictures=pictures(record, members, PICTURES),
-        rejected=worse_answers(last_turn(members.get(rejected)), record.at(f"{rejected}")),
+        rejected=worse,
         extra=extra_json({name: value for name, value in members.items() if name not in used}),
     )

@@ -2,7 +2,9 @@
 
 Formats: https://swift.readthedocs.io (Custom dataset), Stanford Alpaca's ``instruction``, ``input``
 and ``output``. Earlier turns stand in ``history``; pictures in ``images``, or in the text as
-``<img>path</img>``. JSON, JSON lines, CSV and TSV.
+``<img>path</img>``. JSON, JSON lines, CSV and TSV. Columns of other names are told as ms-swift's
+``--columns`` has them, the other way round: ``--column query=text``. An answer whose ``label`` is
+false (KTO) is a worse one.
 
 One raw record::
 
@@ -16,11 +18,11 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from vqadata.layouts.chat import Conversation, Role, Utterance
-from vqadata.layouts.mapped_value import parsed_list
-from vqadata.layouts.messages import chat_rows, content, pictures, worse_answers
+from vqadata.layouts.messages import chat_rows, content, pictures, undesired, worse_answers
+from vqadata.layouts.renamed import RenamedSource
 from vqadata.layouts.row_reading import Lost
-from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.table import Table
+from vqadata.layouts.turns import earlier_turns
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, extra_json, json_type
 from vqadata.ledger import Rejection
 from vqadata.look import FileLook
@@ -33,7 +35,7 @@ PICTURES = ("images", "image")
 REJECTED = "rejected_response"
 
 
-class QueryResponse(RowSource):
+class QueryResponse(RenamedSource):
     """Records with query and response, or Alpaca's instruction and output; ms-swift."""
 
     example: ClassVar[str] = "vqadata convert query-response train.jsonl -o shards"
@@ -50,6 +52,7 @@ class QueryResponse(RowSource):
         self, record: RawRecord, members: dict[str, Any], table: Table
     ) -> Sequence[Row | Lost]:
         """A row for each turn; see :class:`~vqadata.layouts.row_source.RowSource`."""
+        members = self.renamed(members)
         return chat_rows(record, members, lambda: _conversation(record, members))
 
 
@@ -62,37 +65,24 @@ def _conversation(record: RawRecord, members: dict[str, Any]) -> Conversation:
     asked = "\n".join(
         _text(members, name, record) for name in (query, "input") if members.get(name)
     )
-    said = [*_history(members.get("history"), record), _utterance("user", asked, record, query)]
+    said = [
+        *earlier_turns(members.get("history"), record, "history"),
+        _utterance("user", asked, record, query),
+    ]
     if response is not None:
         said.append(_utterance("assistant", _text(members, response, record), record, response))
     if members.get("system"):
         said.insert(0, _utterance("system", _text(members, "system", record), record, "system"))
     used = (*QUERIES, *RESPONSES, *PICTURES, "input", "history", "system", REJECTED)
+    worse = worse_answers(members.get(REJECTED), record.at(f"{REJECTED}"))
+    if members.get("label") is False:
+        said, worse = undesired(said, worse)
     return Conversation(
         utterances=said,
         pictures=pictures(record, members, PICTURES),
-        rejected=worse_answers(members.get(REJECTED), record.at(f"{REJECTED}")),
+        rejected=worse,
         extra=extra_json({name: value for name, value in members.items() if name not in used}),
     )
-
-
-def _history(value: Any, record: RawRecord) -> list[Utterance]:
-    """Earlier turns, pairs of question and answer."""
-    if isinstance(value, str):
-        value = parsed_list(value) if value.strip() else None
-    pairs = value or []
-    if not isinstance(pairs, list):
-        why = Rejection(WRONG_TYPE, record.at("history"), json_type(value), "list of pairs")
-        raise BadRecord(why)
-    turns: list[Utterance] = []
-    for number, pair in enumerate(pairs):
-        place = f"history[{number}]"
-        if not isinstance(pair, list) or [type(text) for text in pair] != [str, str]:
-            expected = "a pair of strings"
-            raise BadRecord(Rejection(WRONG_TYPE, record.at(f"{place}"), json_type(pair), expected))
-        turns.append(_utterance("user", pair[0], record, f"{place}[0]"))
-        turns.append(_utterance("assistant", pair[1], record, f"{place}[1]"))
-    return turns
 
 
 def _utterance(role: Role, text: str, record: RawRecord, field: str) -> Utterance:

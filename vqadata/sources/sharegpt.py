@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 
 from vqadata.layouts.chat import Conversation
 from vqadata.layouts.messages import chat_rows, pictures, utterance, utterances, worse_answers
+from vqadata.layouts.renamed import RenamedSource
 from vqadata.layouts.row_reading import Lost
-from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json
 from vqadata.look import FileLook
@@ -34,7 +34,7 @@ QUESTION = "question"
 PICTURES = ("image", "images", "image_path")
 
 
-class Sharegpt(RowSource):
+class Sharegpt(RenamedSource):
     """Conversations with from and value: ShareGPT, LLaVA, Qwen-VL, LLaMA-Factory."""
 
     example: ClassVar[str] = "vqadata convert sharegpt llava.json --image-root images -o shards"
@@ -52,6 +52,7 @@ class Sharegpt(RowSource):
         self, record: RawRecord, members: dict[str, Any], table: Table
     ) -> Sequence[Row | Lost]:
         """A row for each turn; see :class:`~vqadata.layouts.row_source.RowSource`."""
+        members = self.renamed(members)
         return chat_rows(record, members, lambda: _conversation(record, members))
 
 
