@@ -41,6 +41,9 @@ from vqadata.record import Row
 from vqadata.shards.manifest import MANIFEST
 from vqadata.steps import Recognition
 
+RESPONSE = "response: "
+"""In the type of a column ``completions`` of answers that are yet to be chosen from, by rating."""
+
 SAMPLE = 50
 """Rows of each file from which the columns are told."""
 
@@ -86,7 +89,8 @@ class HuggingFace(RowSource):
     @classmethod
     def fits(cls, file: FileLook) -> bool:
         """Whether a file has pictures, and questions or conversations."""
-        return _has_pictures(file) and _asks(file)
+        chosen_from = RESPONSE in file.header.get("completions", "")
+        return _has_pictures(file) and _asks(file) and not chosen_from
 
     def open(self, file: Path) -> Table:
         """Open one file; its split and its licence may be said around it."""
