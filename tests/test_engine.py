@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -144,3 +145,25 @@ def test_ray_does_the_same_through_deaths(tmp_path: Path) -> None:
     assert isinstance(found[5], LostWorkError)
     assert isinstance(found[8], VqaDataError)
     assert found[8].found == "negative"
+
+
+class Loaded(Stage[str, bool]):
+    """Says whether a module was loaded."""
+
+    def open(self) -> Callable[[str], bool]:
+        return self._is_loaded
+
+    def name_of(self, spec: str) -> str:
+        return spec
+
+    def _is_loaded(self, spec: str) -> bool:
+        import pyarrow as pa
+
+        pa.RecordBatch.from_pylist([{"a": [1]}])
+        return spec in sys.modules
+
+
+def test_a_worker_loads_no_pandas_for_pyarrow() -> None:
+    with hire(Loaded(), EngineOptions(workers=1), is_much=True) as engine:
+        found = [engine.start(name).result(timeout=120) for name in ("pyarrow", "pandas")]
+    assert found == [True, False]

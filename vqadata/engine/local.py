@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from importlib.abc import MetaPathFinder
 from typing import Any
 
 from vqadata.engine.order import Order
@@ -163,7 +165,33 @@ def _sit_down(stage: Stage[Any, Any]) -> None:
     """Begin to be a worker process: leave interrupts to the parent, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _leave_pandas_out()
     _opened.append(stage.open())
+
+
+def _leave_pandas_out() -> None:
+    """Keep pyarrow from loading pandas, which is a third of the start of a worker.
+
+    It does so once, where pandas is installed, before it takes its first Python list for no Series.
+    A stage that has loaded pandas itself keeps it.
+    """
+    import pyarrow as pa
+
+    if "pandas" not in sys.modules:
+        absent = _Absent()
+        sys.meta_path.insert(0, absent)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(absent)
+
+
+class _Absent(MetaPathFinder):
+    """Says that pandas is not installed."""
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("left out", name=fullname)
 
 
 def _end_with_parent() -> None:
