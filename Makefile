@@ -15,7 +15,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-shards bench-versions \
   bench-pictures bench-loader clean
-.PHONY: peers peers-exports $(PEERS:%=peers-%)
+.PHONY: peers peers-exports peers-plain $(PEERS:%=peers-%)
 .SECONDARY:
 
 $(BIN)/.installed: pyproject.toml constraints.txt
@@ -75,7 +75,7 @@ bench-pictures: $(BIN)/.installed $(PEERS_DIR)/pictures/.installed  ## audit, du
 	for part in duplicates watermarks; do \
 	  if [ -f benchmarks/$$part.py ]; then $(BIN)/python -m benchmarks.$$part || exit 1; fi; done
 
-peers: $(PEERS:%=peers-%)  ## read the exports with the tools that they are for, and train on them
+peers: $(PEERS:%=peers-%) peers-plain  ## read the exports with the tools that they are for, and train on them
 
 peers-exports: $(BIN)/.installed
 	$(BIN)/python -m peers.make_exports $(PEERS_DIR)/exports $(PEERS_SHARDS)
@@ -84,6 +84,10 @@ $(PEERS:%=peers-%): peers-%: $(PEERS_DIR)/%/.installed peers-exports
 	PYTHONPATH=.:peers/path HF_HUB_OFFLINE=1 HF_HOME=$(abspath $(PEERS_DIR))/cache \
 	MODELSCOPE_CACHE=$(abspath $(PEERS_DIR))/cache \
 	$(PEERS_DIR)/$*/bin/python -m peers.$(subst -,_,$*) $(PEERS_DIR)/exports
+
+peers-plain: $(BIN)/.installed $(PEERS_DIR)/plain/.installed  ## ask exported models elsewhere
+	$(BIN)/python -m peers.make_models $(PEERS_DIR)/models
+	PYTHONPATH=.:peers/path $(PEERS_DIR)/plain/bin/python -m peers.plain $(PEERS_DIR)/models
 
 $(PEERS_DIR)/%/.installed: peers/requirements/%.txt
 	$(PYTHON) -m venv $(PEERS_DIR)/$*

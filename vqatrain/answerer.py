@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -24,6 +25,14 @@ class Said(NamedTuple):
     completion_tokens: int
     finish: Literal["stop", "length"]
     """Whether the model ended, or was cut off at the limit."""
+
+
+class Stated(NamedTuple):
+    """An answer, and how sure the model was of it."""
+
+    text: str
+    probability: float
+    """Of all its tokens and its end, 0 to 1."""
 
 
 class Answerer:
@@ -71,6 +80,30 @@ class Answerer:
             )  # fmt: skip
         return self._batcher.decode(ids[:, inputs["input_ids"].shape[1] :])
 
+    def state(self, examples: Sequence[Example]) -> list[Stated]:
+        """Answer some questions greedily, in one batch, and say how probable each answer is.
+
+        Args:
+            examples: The questions; their answers are not looked at.
+        """
+        import torch
+
+        inputs = self._batcher.prompts(examples)
+        with torch.inference_mode():
+            made = self._model.generate(
+                **placed(inputs, self._model), max_new_tokens=self._length, do_sample=False,
+                return_dict_in_generate=True, output_logits=True,
+            )  # fmt: skip
+        ids = made.sequences[:, inputs["input_ids"].shape[1] :]
+        logs = [
+            step.float().log_softmax(-1).gather(1, ids[:, place, None])[:, 0].tolist()
+            for place, step in enumerate(made.logits)
+        ]
+        texts = self._batcher.decode(ids)
+        ended = [self._end(row) + 1 for row in ids.tolist()]
+        sums = [sum(row[:end]) for row, end in zip(zip(*logs, strict=True), ended, strict=True)]
+        return [Stated(*pair) for pair in zip(texts, map(math.exp, sums), strict=True)]
+
     def converse(
         self, chats: Sequence[Chat], limits: Sequence[int], heard: Sequence[Heard | None]
     ) -> list[Said]:
@@ -100,11 +133,15 @@ class Answerer:
 
     def _said(self, ids: list[int], limit: int, prompt: int) -> Said:
         """An answer without what came behind its end or its limit."""
-        whole = next((n for n, token in enumerate(ids) if token in self._ends), len(ids))
+        whole = self._end(ids)
         kept = ids[: min(whole, limit)]
         ended = whole < len(ids) and whole <= limit
         text = self._batcher.decode([kept])[0]
         return Said(text, prompt, len(kept), "stop" if ended else "length")
+
+    def _end(self, ids: list[int]) -> int:
+        """Where an answer ended; behind all its tokens if it was cut off."""
+        return next((n for n, token in enumerate(ids) if token in self._ends), len(ids))
 
     def _refuse_long(
         self, chats: Sequence[Chat], prompts: Sequence[int], limits: Sequence[int]

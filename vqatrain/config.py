@@ -253,6 +253,11 @@ class EvalConfig(MetricOptions, AnswerOptions):
         json_schema_extra={"short": "-o"},
     )
     limit: int | None = Field(None, ge=1, description="Only so many rows, the first ones.")
+    calibration: bool = Field(
+        False,
+        description="Write down how probable each answer was to the model, and how far that can be "
+        "trusted.",
+    )
     pictures: View = Field(
         "own",
         description="What is shown: each question's own pictures, blank ones of their size, or "

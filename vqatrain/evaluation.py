@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from vqadata.errors import OptionError
 from vqatrain import model as models
@@ -34,6 +34,9 @@ UNFINISHED = "predictions.unfinished.jsonl"
 
 COPIED = ("question_id", "image_path", "text", "answer", "answers", "answer_type", "question_type")
 """Record columns that stand beside each prediction."""
+
+Prediction: TypeAlias = tuple[str, float | None]
+"""An answer, and how probable it was to the model if that was asked for."""
 
 FREE = {"out", "batch_size", "threads", "metric"}
 """Options on which no answer depends."""
@@ -65,13 +68,13 @@ def evaluate(config: EvalConfig) -> Scores:
                 file.write(json.dumps(prediction, ensure_ascii=False) + "\n")
                 file.flush()
                 known.append(prediction)
-    answered = [Answered(*pair) for pair in zip(questions.records(), known, strict=False)]
+    answered = [Answered(record, *one) for record, one in zip(questions.records(), known)]  # noqa: B905 - --limit
     scores = summarise(answered, metrics, config.model, questions.shards.digest)
     _write(config.out, answered, metrics, scores)
     return scores
 
 
-def _answered_before(folder: Path, identity: dict[str, Any]) -> list[str]:
+def _answered_before(folder: Path, identity: dict[str, Any]) -> list[Prediction]:
     """Answers of the same evaluation, if it did not end; a line that was cut off is left out.
 
     Raises:
@@ -92,7 +95,9 @@ def _answered_before(folder: Path, identity: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def _unfinished(folder: Path, identity: dict[str, Any], known: list[str]) -> Iterator[IO[str]]:
+def _unfinished(
+    folder: Path, identity: dict[str, Any], known: list[Prediction]
+) -> Iterator[IO[str]]:
     """The file of answers under way, holding those that are known."""
     if known:
         log.info("going on behind %d answers", len(known))
@@ -107,12 +112,16 @@ def _unfinished(folder: Path, identity: dict[str, Any], known: list[str]) -> Ite
 
 def _predictions(
     answerer: Answerer, config: EvalConfig, questions: Questions, rows: range
-) -> Iterator[str]:
+) -> Iterator[Prediction]:
     """Answer some questions greedily, in batches, in their order."""
     said, shown = time.monotonic(), Viewed(questions, config.pictures)
     for start in range(rows.start, rows.stop, config.batch_size):
         numbers = range(start, min(start + config.batch_size, rows.stop))
-        yield from answerer.answer([shown.example(number) for number in numbers])
+        asked = [shown.example(number) for number in numbers]
+        if config.calibration:
+            yield from answerer.state(asked)
+        else:
+            yield from ((text, None) for text in answerer.answer(asked))
         if time.monotonic() - said > SAY_EVERY:
             said = time.monotonic()
             log.info("%d of %d questions answered", numbers.stop, rows.stop)
@@ -132,7 +141,8 @@ def _write(
 def _scored(row: Answered, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """What stands of a row in the file of predictions."""
     scores = {name: metric.score(row.prediction, row.record) for name, metric in metrics.items()}
-    return {name: row.record[name] for name in COPIED} | {
-        "prediction": row.prediction,
-        "scores": scores,
-    }
+    sure = {} if row.probability is None else {"probability": row.probability}
+    return {
+        **{name: row.record[name] for name in COPIED},
+        "prediction": row.prediction, **sure, "scores": scores,
+    }  # fmt: skip

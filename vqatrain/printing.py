@@ -34,6 +34,13 @@ def scores(found: Scores) -> str:
         lines += [_line(f"  {titles[name]}", score) for name, score in by_metric.items()]
     if (more := len(found.by_answer_type) - TYPES_SHOWN) > 0:
         lines.append(f"{more} more answer types not shown; --json has them")
+    if found.consistency is not None:
+        lines.append(_line("consistency, GQA", found.consistency))
+    if (calibration := found.calibration) is not None:
+        lines.append(
+            f"sure by {calibration.sure:.1%}, off by {calibration.error:.1%} (expected calibration "
+            f"error over {calibration.rows:,} answers)"
+        )
     if found.unanswered_in_data:
         lines.append(f"{found.unanswered_in_data:,} questions have no known answer; not scored")
     return "\n".join(lines)

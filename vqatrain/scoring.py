@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vqatrain.calibration import Calibration, calibrate
+from vqatrain.consistency import consistencies
 from vqatrain.intervals import Counts, Interval, difference, interval
 from vqatrain.metric import Metric, RecordView
+from vqatrain.metrics.gqa import Gqa
 
 TYPES = ("answer_type", "question_type")
 
@@ -19,6 +22,8 @@ class Answered(NamedTuple):
 
     record: RecordView
     prediction: str
+    probability: float | None = None
+    """How sure the model was, 0 to 1, if that was asked for."""
 
 
 class Score(BaseModel):
@@ -44,6 +49,14 @@ class Scores(BaseModel):
     overall: dict[str, Score] = Field(description="Each metric over all rows.")
     by_answer_type: dict[str, dict[str, Score]]
     by_question_type: dict[str, dict[str, Score]]
+    consistency: Score | None = Field(
+        None,
+        description="GQA's: questions that follow from one that was answered rightly, and are "
+        "answered rightly too; null where the data name none.",
+    )
+    calibration: Calibration | None = Field(
+        None, description="Whether the model is as often right as it is sure; if asked for."
+    )
 
     def value(self, metric: str) -> float | None:
         """The overall score of a metric, 0 to 1."""
@@ -64,6 +77,8 @@ def summarise(
         overall={name: _score(metrics[name], counts[name]) for name in metrics},
         by_answer_type=_by_type(places["answer_type"], metrics, counts),
         by_question_type=_by_type(places["question_type"], metrics, counts),
+        consistency=_consistency(rows),
+        calibration=_calibration(rows, metrics, counts),
     )
 
 
@@ -89,6 +104,29 @@ def _by_type(
         kind: {name: _score(metrics[name], [counts[name][i] for i in rows]) for name in metrics}
         for kind, rows in sorted(places.items())
     }
+
+
+def _consistency(rows: Sequence[Answered]) -> Score | None:
+    known = consistencies([(row.record, row.prediction) for row in rows])
+    return _score(Gqa(), [(one,) for one in known]) if known else None
+
+
+def _calibration(
+    rows: Sequence[Answered],
+    metrics: Mapping[str, Metric],
+    counts: Mapping[str, list[tuple[float, ...] | None]],
+) -> Calibration | None:
+    """By the first metric that can score any row."""
+    for name, metric in metrics.items():
+        scored = [
+            (row.probability, metric.score(row.prediction, row.record))
+            for row, count in zip(rows, counts[name], strict=True)
+            if count is not None
+        ]
+        known = [(sure, score) for sure, score in scored if sure is not None and score is not None]
+        if known:
+            return calibrate(name, known)
+    return None
 
 
 def _counts(metric: Metric, rows: Sequence[Answered]) -> list[tuple[float, ...] | None]:

@@ -17,6 +17,10 @@ from vqatrain.family import Loaded
 
 USAGE = """# Use
 
+```sh
+pip install torch torchvision transformers pillow num2words  # the last for SmolVLM alone
+```
+
 ```py
 import torch
 from PIL import Image, ImageOps

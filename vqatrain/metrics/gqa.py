@@ -1,8 +1,8 @@
 """GQA accuracy: the prediction is the short answer, to the letter.
 
 Source: Hudson and Manning, CVPR 2019 (https://arxiv.org/abs/1902.09506), and ``eval.py`` of the
-data set's download. Consistency, validity, plausibility and distribution need the scene graphs and
-are not computed.
+data set's download. Consistency is computed beside it (:mod:`vqatrain.consistency`); validity,
+plausibility and distribution need lists that were made from the scene graphs, and are not.
 """
 
 from __future__ import annotations
