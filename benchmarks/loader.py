@@ -29,7 +29,7 @@ from benchmarks.loader_task import LIMIT, OURS
 
 ROOT = Path(__file__).parents[1]
 QUIET = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-TORCH_MOST, DECODED = 12_000, 400
+TORCH_MOST, DECODED = 12_000, 800
 SEVERAL = ("shuffled", "torch", "decode")
 """What is measured several times: the figures that are compared."""
 PURE = "pure decode and resize"
