@@ -67,7 +67,7 @@ bench-shards: $(BIN)/.installed  ## size, verify against a plain read, a slow st
 bench-versions: $(BIN)/.installed  ## diff and split at the size of the VQA v2 training set
 	$(BIN)/python -m benchmarks.versions --questions 443757
 
-bench-loader: $(BIN)/.installed $(PEERS_DIR)/loader/.installed  ## beside other loaders; 10 minutes
+bench-loader: $(BIN)/.installed $(PEERS_DIR)/loader/.installed  ## beside other loaders; long: see --part and --only
 	$(BIN)/python -m benchmarks.loader --peers $(PEERS_DIR)/loader/bin/python
 
 bench-pictures: $(BIN)/.installed $(PEERS_DIR)/pictures/.installed  ## audit, duplicates, marks
