@@ -89,3 +89,16 @@ def test_our_own_export_comes_back(tmp_path: Path) -> None:
     )
     assert first == again
     assert not [e for e in select_entries(tmp_path / "back") if e.action == "quarantined"]
+
+
+def test_the_words_of_openai_under_the_name_of_sharegpt(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
+    told = recognise(lines(tmp_path, {"conversations": said}, {"conversations": said}))
+    convert(told.source.model_validate({**told.options, "text_only": "keep"}), tmp_path / "out")
+    assert [record.answer for record in open_shards(tmp_path / "out").records()] == ["So.", "So."]
+
+
+def test_answers_that_are_objects_are_not_taken_for_none(tmp_path: Path) -> None:
+    asked = {"image": "1.png", "question": "What is it?", "answer": {"text": "a cup"}}
+    with pytest.raises(VqaDataError, match=r"plainly the answer; perhaps answer\.text"):
+        recognise(lines(tmp_path, asked, asked | {"image": "2.png"}))

@@ -239,7 +239,7 @@ def _unclear(suggestion: Suggestion) -> str:
     needed = [name for name in ("image", "question") if name not in suggestion.sure]
     if not needed and not suggestion.is_complete:
         needed = [name for name in ANSWER_NAMES if name in suggestion.unsure][:1]
-        left = [path for path in suggestion.rest if path.rpartition(".")[2] in ANSWER_NAMES]
+        left = [path for path in suggestion.rest if {*split_path(path)} & {*ANSWER_NAMES}]
         if left and not needed:
             return f"a field that is plainly the answer; perhaps {' or '.join(left)}"
     if not needed:

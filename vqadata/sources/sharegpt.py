@@ -58,7 +58,8 @@ class Sharegpt(RenamedSource):
 
 def _conversation(record: RawRecord, members: dict[str, Any]) -> Conversation:
     name = next((name for name in LISTS if name in members), LISTS[0])
-    said = utterances(_with_speakers(members.get(name)), record.at(f"{name}"), NAMES)
+    messages = _with_speakers(members.get(name))
+    said = utterances(messages, record.at(f"{name}"), _names(messages))
     if isinstance(members.get("system"), str) and members["system"]:
         prompt = {"from": "system", "value": members["system"]}
         said.insert(0, utterance(prompt, record.at("system"), NAMES))
@@ -71,6 +72,12 @@ def _conversation(record: RawRecord, members: dict[str, Any]) -> Conversation:
         rejected=worse_answers(members.get("rejected"), record.at("rejected")),
         extra=extra_json({key: value for key, value in members.items() if key not in used}),
     )
+
+
+def _names(messages: Any) -> tuple[str, str]:
+    """The fields of messages; some copies have the words of OpenAI under the name of ShareGPT."""
+    first = next(iter(_listed(messages)), None)
+    return ("role", "content") if isinstance(first, dict) and "role" in first else NAMES
 
 
 def _listed(value: Any) -> list[Any]:
