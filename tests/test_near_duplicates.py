@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
 from tests.pictures import cropped, grey, jpeg, scene, with_another_thing, with_text
 from vqadata.images.candidates import NEAREST, Crowd, candidates
@@ -104,6 +104,44 @@ def test_another_colour_of_the_same_light_is_another_picture() -> None:
     light, blue, red = picture.convert("YCbCr").split()
     turned = Image.merge("YCbCr", (light, ImageOps.invert(blue), ImageOps.invert(red)))
     assert found(picture, turned.convert("RGB")) == {}
+
+
+def test_a_small_thing_in_another_colour_of_the_same_light_is_another_picture() -> None:
+    picture = scene(5)
+    light, blue, red = picture.convert("YCbCr").split()
+    for band in (blue, red):
+        band.paste(ImageOps.invert(band.crop((100, 80, 150, 130))), (100, 80))
+    turned = Image.merge("YCbCr", (light, blue, red)).convert("RGB")
+    assert not any(pair.level == "certain" for pair in found(picture, turned).values())
+
+
+def test_a_tiny_thing_that_was_swapped_makes_a_pair_uncertain() -> None:
+    picture = scene(9, (640, 480))
+    other = picture.copy()
+    for drawn, box in ((picture, (300, 200, 316, 216)), (other, (310, 205, 326, 221))):
+        ImageDraw.Draw(drawn).ellipse(box, fill="white", outline="black")
+    assert not any(pair.level == "certain" for pair in found(picture, other).values())
+
+
+def table_of_numbers(seed: int) -> Image.Image:
+    """A table with the same heads and lines for each seed, and other numbers."""
+    numbers = np.random.default_rng(seed).uniform(1, 999, (10, 5))
+    page = Image.new("RGB", (600, 420), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(16)
+    for column, head in enumerate(("Year", "Hours", "Tons", "Miles", "Rate")):
+        draw.text((30 + 112 * column, 24), head, "black", font)
+        for row in range(10):
+            place = 30 + 112 * column, 64 + 33 * row
+            draw.text(place, f"{numbers[row, column]:.1f}", "black", font)
+    for row in range(11):
+        draw.line((20, 56 + 33 * row, 580, 56 + 33 * row), "grey")
+    return page
+
+
+def test_tables_of_other_numbers_are_told_apart_and_a_crop_is_not() -> None:
+    one, other = table_of_numbers(1), table_of_numbers(2)
+    assert found(one, other) == {}
+    assert set(found(one, one.crop((6, 4, 600, 414)))) == {(0, 1)}
 
 
 def test_mirror_images_are_looked_for_apart() -> None:

@@ -21,6 +21,9 @@ ROUGH, COARSE, FINE = (4, 6, 3.0), (2, 4, 2.0), (1, 3, 1.0)
 """Pixels that are averaged, steps at that level, and how many times the mean error is let pass: a
 page is mostly empty, so that its lines are outliers until they lie over each other."""
 
+CLOSE, CLOSEST = (2, 2, 1.0), (1, 1, 1.0)
+"""The same for a second look at larger pictures."""
+
 LOWEST, HIGHEST = (0.7, -0.3, 0.7, -0.3, 0.3, -255.0), (1.3, 0.3, 1.3, 0.3, 3.0, 255.0)
 """Bounds of the six numbers: pictures that need more are no near-duplicates."""
 
@@ -109,6 +112,21 @@ def fit_finely(first: Pixels, second: Pixels, coarse: Pixels) -> Fit:
     turned = numbers[:, 4] < 1
     straight, b, seen = _straight(numbers, turned, a, b)
     return Fit(numbers, turned, _curve(straight, b, seen))
+
+
+def fit_closely(fit: Fit, first: Pixels, second: Pixels) -> Fit:
+    """Fit pairs once more, by larger pictures than the thumbnails that they were fitted by.
+
+    Args:
+        fit: Of these pairs.
+        first: uint8, shape (pairs, side, side); the side a multiple of 2.
+        second: Of the same shape.
+    """
+    import numpy as np
+
+    a, b = first.astype(np.float32), second.astype(np.float32)
+    numbers = _refined(a, b, fit.numbers, CLOSE)
+    return fit._replace(numbers=_refined(a, b, numbers, CLOSEST))
 
 
 def without_curve(numbers: Pixels) -> Fit:

@@ -22,14 +22,22 @@ CLOSE_SIDE = 256
 TINT_SIDE = 32
 """Width and height of the colours for the second look."""
 
-COLOURLESS, SATURATION = 8.0, (0.6, 1.6)
-"""Tints of a grey picture at most; how much more or less colour an edit may give."""
+GREY, COLOURLESS, SATURATION = 3.0, 8.0, (0.6, 1.6)
+"""Tints of a picture that lost its colours at most, and of one whose colours are too weak to be
+compared with others as weak; how much more or less colour an edit may give."""
 
 SAME_GAIN, SAME_OFFSET = 0.2, 20.0
 """How far the light of a picture that lost its colours may be from what it was."""
 
 OTHER_COLOUR, OTHER_CELLS = 36.0, 6
 """Tints of cells that have another colour, and how many make another picture."""
+
+OTHER_TINT, OTHER_TINTS, TINT_WINDOW = 24.0, 9, 5
+"""The same for weaker colours: so many cells in a square of so many cells, which is a thing; what a
+crop does to the colours of edges lies all over."""
+
+SAME_TINT, TINTED = 15.0, 4
+"""Tints of cells whose colours are surely the same, and how many others make a pair uncertain."""
 
 TEXT_CELLS = 128
 """Cells of 1,024 whose colour text over a picture may change."""
@@ -50,8 +58,18 @@ WINDOW = 15
 FAR, WEAK = 1.0, 38.0
 """Up to that local difference, strong changes of fewer grey levels are those of clipped light."""
 
-SOLID, MOST_TEXT, BOTH, OBLONG = 0.75, 0.04, 0.6, 2.5
-"""Text is less solid, covers less, stands in one picture only, and is wider than it is high."""
+SOLID, STROKES, MOST_TEXT, BOTH, OBLONG = 0.75, 0.33, 0.045, 0.6, 2.5
+"""Text is less solid or has more edge, covers less, stands in one picture only, and is wider than
+high."""
+
+ONE_SIDED, LINES = 0.13, 0.16
+"""Of bold text less than that stands in both pictures, and its lines are not as high as that."""
+
+SPOT = 3e-4
+"""Share of the pixels from which on a strong change in one place is none of chance."""
+
+THIN, SPREAD = 0.5, 0.35
+"""Changes of a page are less solid, and spread over more of its width and height."""
 
 STRONG, PLACE, LOOSE = 40.0, 0.35, 0.25
 """A thing differs by more grey levels, in a smaller place, and is more solid."""
@@ -72,11 +90,25 @@ class Closer(NamedTuple):
     """Width of the place in which nine in ten of them lie, as a share of the picture's height."""
     height: float = 0.0
     """Its height, as a share of the picture's."""
+    edge: float = 0.0
+    """Share of the changed pixels that lie next to unchanged ones: strokes have many."""
 
     def is_text(self) -> bool:
         """Whether they look like a line or some lines of text, in one of the pictures alone."""
-        thin = self.solid < SOLID and self.changed < MOST_TEXT
-        return thin and self.both < BOTH and self.width >= OBLONG * self.height
+        bold = self.edge > STROKES and self.both < ONE_SIDED and self.height < LINES
+        thin = (self.solid < SOLID or bold) and self.changed < MOST_TEXT
+        oblong = self.width >= OBLONG * self.height
+        return self.changed > 0 and thin and self.both < BOTH and oblong
+
+    def is_spot(self) -> bool:
+        """Whether they are strong and in one place, however small that is."""
+        local = max(self.width, self.height) < PLACE
+        return self.strength >= STRONG and local and self.changed >= SPOT
+
+    def is_spread(self) -> bool:
+        """Whether they are thin and strong, and lie all over: lines of a page do."""
+        wide = min(self.width, self.height) >= SPREAD
+        return wide and self.solid < THIN and self.strength >= STRONG
 
     def is_thing(self) -> bool:
         """Whether they look like a thing: strong, in one place, and not like text."""
@@ -120,32 +152,49 @@ def close_up(rgb: Pixels) -> CloseUp:
     return CloseUp(np.asarray(small.convert("L")), rgb.shape[1] / rgb.shape[0], tints)
 
 
-def other_colours(fit: Fit, first: CloseUp, second: CloseUp, allowed: float = OTHER_COLOUR) -> int:
-    """How many cells of two pictures have other colours; none if one of them is without any.
+def colours_apart(fit: Fit, first: CloseUp, second: CloseUp) -> Pixels:
+    """How far the colours of the cells of two pictures are apart; 0 if one of them is without any.
 
     A cell of 32 x 32 may have the colour of any cell next to it. A picture that lost its colours
     keeps its light; a grey thing on a plain ground is another thing.
+
+    Returns:
+        float32, shape (32, 32), in tints.
     """
     import numpy as np
 
     a, b = first.tints, second.tints
-    if min(np.abs(a).max(), np.abs(b).max()) < COLOURLESS:
+    weaker, stronger = sorted((float(np.abs(a).max()), float(np.abs(b).max())))
+    if weaker < GREY or stronger < COLOURLESS:
         light = abs(fit.numbers[0, 4] - 1) < SAME_GAIN and abs(fit.numbers[0, 5]) < SAME_OFFSET
-        both = max(np.abs(a).max(), np.abs(b).max()) < COLOURLESS
-        return 0 if light or both else TINT_SIDE**2
+        same = light or stronger < COLOURLESS
+        return np.full((TINT_SIDE, TINT_SIDE), 0 if same else np.inf, np.float32)
     gain = np.clip((a * b).sum() / max(float((a * a).sum()), 1.0), *SATURATION)
     shown, seen = warped_by(a, np.repeat(fit.numbers, 2, axis=0))
     padded = np.pad(gain * shown, ((0, 0), (1, 1), (1, 1)), mode="edge")
     steps = [(down, across) for down in range(3) for across in range(3)]
     shifted = (padded[:, d : d + TINT_SIDE, c : c + TINT_SIDE] for d, c in steps)
     apart = np.min([np.hypot(*(b - other)) for other in shifted], axis=0)
-    return int(((apart > allowed) & seen[0]).sum())
+    return np.asarray(np.where(seen[0], apart, 0))
+
+
+def has_other_tint(apart: Pixels) -> bool:
+    """Whether a thing has another colour, strong or weak.
+
+    Args:
+        apart: What :func:`colours_apart` gives.
+    """
+    import numpy as np
+
+    weak = box_mean((apart > OTHER_TINT).astype(np.float32), TINT_WINDOW) * TINT_WINDOW**2
+    strong = int((apart > OTHER_COLOUR).sum())
+    return strong >= OTHER_CELLS or float(weak.max()) > OTHER_TINTS - 0.5
 
 
 def same_drawing(fit: Fit, first: CloseUp, second: CloseUp) -> bool:
     """Whether two flat pictures are alike in ground and light, too: their outlines say little."""
     gain = float(fit.numbers[0, 4])
-    coloured = other_colours(fit, first, second, FLAT_COLOUR)
+    coloured = int((colours_apart(fit, first, second) > FLAT_COLOUR).sum())
     return 1 / FLAT_GAIN <= gain <= FLAT_GAIN and coloured < OTHER_CELLS
 
 
@@ -173,6 +222,7 @@ def look_closer(fit: Fit, first: CloseUp, second: CloseUp) -> Closer:
         strength=float(np.percentile(np.abs(residual[changed]), 90)),
         width=float(columns[1] - columns[0] + 1) * first.aspect / CLOSE_SIDE,
         height=float(rows[1] - rows[0] + 1) / CLOSE_SIDE,
+        edge=1 - float(_inner(changed).sum() / changed.sum()),
     )
 
 
@@ -181,6 +231,16 @@ def alike(largest: float, closer: Closer) -> bool:
     if largest <= NEAR:
         return not closer.is_thing()
     return closer.is_text() or (closer.strength < WEAK and largest <= FAR)
+
+
+def _inner(changed: Pixels) -> Pixels:
+    """Changed pixels with changed ones on all four sides."""
+    inner = changed.copy()
+    inner[1:] &= changed[:-1]
+    inner[:-1] &= changed[1:]
+    inner[:, 1:] &= changed[:, :-1]
+    inner[:, :-1] &= changed[:, 1:]
+    return inner
 
 
 def _details(pixels: Pixels) -> Pixels:

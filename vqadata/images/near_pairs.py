@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vqadata.images.alignment import Fit
 from vqadata.images.candidates import Crowd, candidates
+from vqadata.images.details import compare_details
 from vqadata.images.glance import CERTAIN, FARTHEST, MOST_SPREAD, compare
 from vqadata.images.likeness import (
-    OTHER_CELLS,
+    OTHER_COLOUR,
+    SAME_TINT,
     TEXT_CELLS,
+    TINTED,
     CloseUp,
     alike,
+    colours_apart,
+    has_other_tint,
     look_closer,
-    other_colours,
     same_drawing,
 )
 from vqadata.images.prints import Prints
@@ -129,18 +133,24 @@ class Comparison(NamedTuple):
 
 def _told(fit: Fit, largest: float, first: CloseUp, second: CloseUp) -> tuple[Level | None, bool]:
     """How alike a pair is at a second look, and whether by text; ``None``: two pictures."""
-    coloured = other_colours(fit, first, second)
+    apart = colours_apart(fit, first, second)
     flat = first.is_flat() or second.is_flat()
-    if coloured > TEXT_CELLS or not _has_most(fit):
+    if int((apart > OTHER_COLOUR).sum()) > TEXT_CELLS or not _has_most(fit):
         return None, False
     if flat and not same_drawing(fit, first, second):
         return None, False
     closer = look_closer(fit, first, second)
-    certain = largest <= CERTAIN and not flat
+    same_tints = int((apart > SAME_TINT).sum()) < TINTED
+    certain = largest <= CERTAIN and not flat and same_tints and not closer.is_spot()
     text = not certain and closer.is_text()
-    if not alike(largest, closer) or (coloured >= OTHER_CELLS and not text):
+    if has_other_tint(apart) and not text:
         return None, False
-    return ("certain" if certain else "likely"), text
+    if closer.is_spread() and not flat and not text:
+        details = compare_details(fit, first, second)
+        same = details.agree() or (alike(largest, closer) and not details.differ())
+    else:
+        same = alike(largest, closer)
+    return (None if not same else "certain" if certain else "likely"), text
 
 
 def _has_most(fit: Fit) -> bool:
