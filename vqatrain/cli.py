@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -235,20 +236,29 @@ def infer(config: Path | None, **given: Any) -> int:
 
 
 @program.command(cls=ModelCommand, models=_options("ServeConfig"))
+@click.option("--print", "show", is_flag=True, help="Print the command line of vLLM instead.")
 @CONFIG
-def serve(config: Path | None, **given: Any) -> None:
+def serve(show: bool, config: Path | None, **given: Any) -> int:
     """Answer requests of OpenAI's API: chat completions with pictures, batched.
 
     \b
     Example:
       vqatrain serve runs/first
       vqatrain serve runs/first --port 9000 --audit-log audit.jsonl
+      vqatrain serve runs/first-merged --engine vllm --print
     """  # noqa: D301
     from vqatrain.config import ServeConfig
-    from vqatrain.serving.server import serve as serve_model
+    from vqatrain.serving import server, vllm
 
+    options = build(ServeConfig, given, config)
+    if show:
+        click.echo(shlex.join(vllm.command(options)))
+        return 0
     _say_progress()
-    serve_model(build(ServeConfig, given, config))
+    if options.engine == "vllm":
+        return vllm.start(options)
+    server.serve(options)
+    return 0
 
 
 @program.command(cls=ModelCommand, models=_options("ScoreConfig"))

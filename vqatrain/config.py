@@ -321,6 +321,10 @@ class ServeConfig(AnswerOptions):
     model: str = Field(
         description="Run folder, model folder or hub id.", json_schema_extra={"argument": True}
     )
+    engine: Literal["embedded", "vllm"] = Field(
+        "embedded",
+        description="What answers: this program, or vLLM, to which the model is handed over.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; by default this machine's.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any.")
     name: str | None = Field(

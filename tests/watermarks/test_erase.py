@@ -15,6 +15,7 @@ from vqadata.watermarks.erase import (
     clipped,
     encoded,
     filled,
+    ink,
     mask_of,
     strokes,
     untouched,
@@ -29,6 +30,12 @@ def marked(alpha: float = 0.8) -> tuple[np.ndarray, np.ndarray, tuple[float, ...
     ys, xs = np.nonzero(plain != inked)
     x0, y0, x1, y1 = xs.min(), ys.min(), xs.max(), ys.max()
     return plain, inked, tuple(map(float, (x0, y0, x1, y0, x1, y1, x0, y1)))
+
+
+def test_pieces_that_lie_over_each_other_count_once() -> None:
+    stroke = np.ones((2, 6), bool)
+    pieces = [Piece((0, 0, 6, 2), stroke), Piece((2, 0, 8, 2), stroke)]
+    assert ink(pieces, (4, 10)) == 16
 
 
 def test_strokes_cover_the_letters_and_not_the_box() -> None:

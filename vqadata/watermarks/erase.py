@@ -80,6 +80,19 @@ def strokes(grey: Grey, corners: tuple[float, ...], letters: float) -> Piece:
     return Piece(box, (hat > max(level * 0.7, 4)) & (inside > 0))
 
 
+def ink(pieces: list[Piece], shape: tuple[int, ...]) -> int:
+    """How many pixels of a picture the strokes of some pieces take.
+
+    A long mark is found in several zones; its pieces lie over each other, and a pixel counts once.
+    """
+    import numpy as np
+
+    mask = np.zeros(shape[:2], bool)
+    for (x0, y0, x1, y1), inside in pieces:
+        mask[y0:y1, x0:x1] |= inside
+    return int(mask.sum())
+
+
 def mask_of(pieces: list[Piece], shape: tuple[int, ...], step: int) -> Mask:
     """The pixels to fill.
 

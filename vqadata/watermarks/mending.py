@@ -19,6 +19,7 @@ from vqadata.watermarks.erase import (
     clipped,
     encoded,
     filled,
+    ink,
     mask_of,
     rectangles,
     strokes,
@@ -80,7 +81,7 @@ class Plan(NamedTuple):
         overlays, texts = self.pieces(shape)
         boxes = [mark.spot.line.box for mark in texts]
         area = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes)
-        area += sum(int(piece.strokes.sum()) for piece in overlays)
+        area += ink(overlays, shape)
         return area > MOST * shape[0] * shape[1] or any(m.spot.size > LARGE for m in texts)
 
 
