@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.watermarks.drawing import jpeg, scene, stamped
+from tests.watermarks.drawing import jpeg, letters, scene, stamped
 from vqadata.digests import bytes_digest
 from vqadata.images.view import View
 from vqadata.overlay.agreement import Agreement, signs, zone_signs
 from vqadata.overlay.finding import Overlay, find_overlays
+from vqadata.overlay.imprint import ROOM, Imprint
 from vqadata.overlay.region import without_lines
 from vqadata.overlay.tally import OverlayTally
 from vqadata.overlay.zone import ZONES, cut
@@ -109,6 +111,20 @@ def test_the_learnt_mark_looks_like_the_mark() -> None:
     mean, strokes = overlay.imprint.mean(), overlay.imprint.strokes()
     assert mean[strokes].mean() > 20
     assert abs(mean[~strokes].mean()) < 3
+
+
+def test_large_letters_are_strokes_to_their_middle() -> None:
+    """In a small window they would be more than half of it, and pass for the ground."""
+    cover = letters("LUMORA", 40)
+    height, width = cover.shape
+    box = (20, 60, 20 + width, 60 + height)
+    template: Any = SimpleNamespace(weights=np.zeros((2, 1, height, width)), box=lambda *_: box)
+    imprint = Imprint(template)
+    for shade in range(200, 250, 5):
+        bright = np.full((140, width + 40), 255 - shade, np.uint8)
+        imprint.add(255 - stamped(bright, "LUMORA", 40, 0.6, box[:2]))
+    strokes = imprint.strokes()[ROOM:-ROOM, ROOM:-ROOM]
+    assert strokes[cover > 200].mean() > 0.98
 
 
 def test_order_and_pieces_make_no_difference() -> None:

@@ -18,7 +18,8 @@ ROOM = 6
 """Pixels around the template that are looked at: what compression smears belongs to the mark."""
 
 SMOOTH = 31
-"""Side of the window whose median is the picture without the mark, in pixels; odd."""
+"""Least side of the window whose median is the picture without the mark, in pixels; odd. Twice as
+high as the mark: large letters fill more than half of a smaller one, and pass for its ground."""
 
 ENOUGH = 400
 """Pictures after which the mean is good enough."""
@@ -59,7 +60,8 @@ class Imprint:
         part = grey[max(y0, 0) : max(y0 + rows, 0), max(x0, 0) : max(x0 + columns, 0)]
         if not part.size:
             return
-        high = part.astype(np.float32) - cv2.medianBlur(np.ascontiguousarray(part), SMOOTH)
+        side = max(SMOOTH, 2 * rows + 1)
+        high = part.astype(np.float32) - cv2.medianBlur(np.ascontiguousarray(part), side)
         here = slice(top, top + part.shape[0]), slice(left, left + part.shape[1])
         self._sums[here] += high
         self._counts[here] += 1
