@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from vqadata.command_line import run_program
 from vqadata.errors import EXIT_UNBALANCED
 from vqadata.flags import ModelCommand, build
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="YAML file of options; flags win over it."
-)
+from vqatrain import delivery_commands
+from vqatrain.delivery_commands import CONFIG, options_of
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -35,19 +29,7 @@ def program() -> None:
     """  # noqa: D301 - \b is click's mark for text that must not be wrapped
 
 
-def _options(
-    name: str, module: str = "config"
-) -> Callable[[], Sequence[tuple[str, type[BaseModel]]]]:
-    """What gives the model of a command's options, without importing it before it is asked for."""
-
-    def models() -> Sequence[tuple[str, type[BaseModel]]]:
-        home = importlib.import_module(f"vqatrain.{module}")
-        return [("", getattr(home, name))]
-
-    return models
-
-
-@program.command(cls=ModelCommand, models=_options("TrainConfig"))
+@program.command(cls=ModelCommand, models=options_of("TrainConfig"))
 @CONFIG
 def run(config: Path | None, **given: Any) -> None:
     """Train a model on the shards in SHARDS.
@@ -66,7 +48,7 @@ def run(config: Path | None, **given: Any) -> None:
     click.echo(f"{train(options)}: finished")
 
 
-@program.command(cls=ModelCommand, models=_options("TrainConfig"))
+@program.command(cls=ModelCommand, models=options_of("TrainConfig"))
 @click.option("--processes", type=click.IntRange(1), help="How many; by default one.")
 @click.option("--device-gb", type=float, help="Memory of each; by default that of the one here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -161,7 +143,7 @@ def trace(run_folder: Path, step: int | None, row: str | None, as_json: bool) ->
         click.echo("\n".join(map(str, found.found)))
 
 
-@program.command(cls=ModelCommand, models=_options("DpoConfig"))
+@program.command(cls=ModelCommand, models=options_of("DpoConfig"))
 @CONFIG
 def dpo(config: Path | None, **given: Any) -> None:
     """Train a model to prefer the answers of SHARDS to the rejected ones.
@@ -179,7 +161,7 @@ def dpo(config: Path | None, **given: Any) -> None:
     click.echo(f"{prefer(options)}: finished")
 
 
-@program.command(name="eval", cls=ModelCommand, models=_options("EvalConfig"))
+@program.command(name="eval", cls=ModelCommand, models=options_of("EvalConfig"))
 @click.option("--blank", is_flag=True, help="Ask all again with blank pictures; twice the time.")
 @click.option(
     "--against",
@@ -216,7 +198,7 @@ def evaluate(config: Path | None, blank: bool, against: tuple[Path, ...], **give
     click.echo(f"report: {page}")
 
 
-@program.command(cls=ModelCommand, models=_options("InferConfig"))
+@program.command(cls=ModelCommand, models=options_of("InferConfig"))
 @CONFIG
 def infer(config: Path | None, **given: Any) -> int:
     """Ask a model about a picture, a folder of pictures, or the lines of a file.
@@ -235,7 +217,7 @@ def infer(config: Path | None, **given: Any) -> int:
     return infer_to(build(InferConfig, given, config), click.echo)
 
 
-@program.command(cls=ModelCommand, models=_options("ServeConfig"))
+@program.command(cls=ModelCommand, models=options_of("ServeConfig"))
 @click.option("--print", "show", is_flag=True, help="Print the command line of vLLM instead.")
 @CONFIG
 def serve(show: bool, config: Path | None, **given: Any) -> int:
@@ -261,7 +243,7 @@ def serve(show: bool, config: Path | None, **given: Any) -> int:
     return 0
 
 
-@program.command(cls=ModelCommand, models=_options("ScoreConfig"))
+@program.command(cls=ModelCommand, models=options_of("ScoreConfig"))
 @click.option("--explain", is_flag=True, help="Say where the metrics disagree, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @CONFIG
@@ -304,7 +286,7 @@ def metrics(table: bool) -> None:
     click.echo(difference_table(all_metrics()) if table else printing.metrics())
 
 
-@program.command(cls=ModelCommand, models=_options("ProveConfig"))
+@program.command(cls=ModelCommand, models=options_of("ProveConfig"))
 @CONFIG
 def prove(config: Path | None, **given: Any) -> int:
     """Prove that RUN looks at pictures and learnt from answers; write it to the run card.
@@ -329,63 +311,6 @@ def prove(config: Path | None, **given: Any) -> int:
     return int(any(gate.state == "failed" for gate in card.gates))
 
 
-@program.command(cls=ModelCommand, models=_options("MergeConfig"))
-@CONFIG
-def merge(config: Path | None, **given: Any) -> None:
-    """Merge the adapter of RUN into its base, which is never quantised, and say what differs.
-
-    \b
-    Example:
-      vqatrain merge runs/first -o runs/first-merged
-      vqatrain merge base-model --adapter my-adapter -o merged --precision bf16
-    """  # noqa: D301
-    from vqatrain.config import MergeConfig
-
-    options = build(MergeConfig, given, config)
-    from vqatrain import printing
-    from vqatrain.merging import merge as merge_adapter
-
-    click.echo(printing.merged(merge_adapter(options), options.out))
-
-
-@program.command(cls=ModelCommand, models=_options("ExportConfig", "delivery_config"))
-@CONFIG
-def export(config: Path | None, **given: Any) -> None:
-    """Write RUN, its adapter merged, for others to run, and say what differs.
-
-    \b
-    Example:
-      vqatrain export runs/first -o first-hf
-      vqatrain export runs/first --format onnx -o first-onnx
-    """  # noqa: D301
-    from vqatrain.delivery_config import ExportConfig
-
-    options = build(ExportConfig, given, config)
-    from vqatrain import printing
-    from vqatrain.exporting import export as export_model
-
-    click.echo(printing.exported(export_model(options), options.out))
-
-
-@program.command(cls=ModelCommand, models=_options("DownloadConfig", "delivery_config"))
-def download(**given: Any) -> None:
-    """Fetch MODEL from the hub: safetensors alone, resumed, held against the hub's digests.
-
-    \b
-    Example:
-      vqatrain download HuggingFaceTB/SmolVLM-256M-Instruct --show
-      vqatrain download HuggingFaceTB/SmolVLM-256M-Instruct -o models/smolvlm
-    """  # noqa: D301
-    from vqatrain import printing
-    from vqatrain.delivery_config import DownloadConfig
-    from vqatrain.downloading import download as fetch
-
-    options = build(DownloadConfig, given)
-    done = fetch(options, lambda offer: click.echo(printing.offer(offer)))
-    if done is not None:
-        click.echo(f"{options.folder}: {len(done.files)} files, all as the hub says")
-
-
 @program.command()
 def families() -> None:
     """List the model families that are found.
@@ -401,6 +326,10 @@ def families() -> None:
 
 def _say_progress() -> None:
     logging.getLogger("vqatrain").setLevel(logging.INFO)
+
+
+for command in (delivery_commands.merge, delivery_commands.export, delivery_commands.download):
+    program.add_command(command)
 
 
 def main() -> None:
