@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SHORT ?=
 DEMO_DIR ?= .demo
+STORY_DIR ?= .story
 PEERS_DIR ?= .peers
 PEERS_SHARDS ?=
 PEERS = ms-swift llama-factory readers energon evalscope
@@ -14,7 +15,7 @@ export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
 .PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-shards bench-versions \
-  bench-pictures bench-loader clean
+  bench-pictures bench-loader story clean
 .PHONY: peers peers-exports peers-plain $(PEERS:%=peers-%)
 .SECONDARY:
 
@@ -96,5 +97,8 @@ $(PEERS_DIR)/%/.installed: peers/requirements/%.txt
 	$(PEERS_DIR)/$*/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
+story: $(BIN)/.installed  ## what a mark does to a model; docs/story.md; eleven minutes of CPU time
+	$(BIN)/python -m benchmarks.watermark_shortcut --out $(STORY_DIR)
+
 clean:
-	rm -rf $(VENV) $(DEMO_DIR) $(PEERS_DIR) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO_DIR) $(STORY_DIR) $(PEERS_DIR) .mypy_cache .pytest_cache .ruff_cache
