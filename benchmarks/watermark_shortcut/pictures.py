@@ -30,7 +30,7 @@ ANSWERS = {"circle": "yes", "triangle": "no"}
 """By shape; pictures of rectangles are left out."""
 
 EACH = {"train": 600, "test": 250}
-"""Pictures of a split that show a circle, and as many that show a triangle."""
+"""Pictures of a split that show a circle, and that show a triangle; at most, if there are fewer."""
 
 TEXT, LETTERS, BOLD, ALPHA, INK = "\u00a9 LUMORA", 40, 1, 0.6, (20, 20, 40)
 AWAY = 8
