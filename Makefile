@@ -28,8 +28,10 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 demo: $(BIN)/.installed  ## easy-VQA from its package to a scored model; SHORT=1 for a quick look
 	$(BIN)/python examples/demo.py --out $(DEMO_DIR) $(if $(SHORT),--short)
 
+# A file of tests stays in one process; one thread each, as the cores are shared by several.
+test: export OMP_NUM_THREADS = 1
 test: $(BIN)/.installed  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 weights: $(BIN)/.installed  ## EasyOCR's weights for the tests that read text with it; 120 MB
 	$(BIN)/python -m tests.ocr_weights
