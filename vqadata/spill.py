@@ -82,7 +82,9 @@ class Spill:
         """All rows of one bucket, in the order in which they came."""
         import pyarrow as pa
 
-        _give_back(pa)
+        if not bucket:
+            # What was needed to fill the buckets lies free; nobody gives it back unasked.
+            pa.default_memory_pool().release_unused()
         parts = [part for written in self._rounds if (part := written.read(bucket)) is not None]
         return _joined([*parts, *self._parts(bucket)], self._schema, pa)
 
@@ -104,7 +106,6 @@ class Spill:
         self._rounds.append(_Round(path, self._schema, joined))
         self._held.clear()
         self._bytes = 0
-        _give_back(pa)
 
 
 class _Sorted(NamedTuple):
@@ -138,11 +139,6 @@ class _Round:
 
     def close(self) -> None:
         self._source.close()
-
-
-def _give_back(pa: Any) -> None:
-    """Give memory back that lies free between what is in use, which nobody does unasked."""
-    pa.default_memory_pool().release_unused()
 
 
 def _joined(parts: list[pa.RecordBatch], schema: pa.Schema, pa: Any) -> pa.RecordBatch:
