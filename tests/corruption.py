@@ -175,6 +175,10 @@ def outcomes(folder: Path, count: int, seed: int) -> Iterator[Outcome]:
         yield try_out(good, folder / "work", KINDS[number % len(KINDS)], chance, known)
 
 
+SHOWN = 50
+"""Damages after which it is said how far the exam is."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000)
@@ -184,7 +188,13 @@ def main() -> None:
 
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
-        found = list(outcomes(Path(folder), given.count, given.seed))
+        found = []
+        for outcome in outcomes(Path(folder), given.count, given.seed):
+            found.append(outcome)
+            if len(found) % SHOWN == 0:
+                missed = sum(not (o.by_reader or o.by_verify) for o in found)
+                wrong = sum(o.wrong for o in found)
+                print(f"{len(found)} damaged, {missed} not noticed, {wrong} wrong", flush=True)
     for kind, number in sorted(Counter(outcome.kind for outcome in found).items()):
         mine = [outcome for outcome in found if outcome.kind == kind]
         noticed = sum(outcome.by_reader or outcome.by_verify for outcome in mine)

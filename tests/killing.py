@@ -141,7 +141,10 @@ def main() -> None:
 
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
-        found = Counter(outcomes(Path(folder), given.count, given.seed))
+        found: Counter[str] = Counter()
+        for left in outcomes(Path(folder), given.count, given.seed):
+            found[left] += 1
+            print(found.total(), left, flush=True)
     print(f"{given.count} runs killed; each was run again and gave the same bytes, unless said")
     for left, number in found.most_common():
         print(f"{number:5} left: {left}")
