@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import mmap
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -53,28 +54,37 @@ class Paged:
     """A column of numbers.
 
     Args:
-        parts: The column in pieces of one type.
+        parts: The column in pieces of one type, one at least; they may come as they are made.
         folder: Where a temporary file may be made, which is gone with this object; without it the
             column stays in memory.
     """
 
-    def __init__(self, parts: Sequence[Numbers], folder: Path | None = None) -> None:
-        """Take the numbers over; a long column is written without a second copy in memory."""
+    def __init__(self, parts: Iterable[Numbers], folder: Path | None = None) -> None:
+        """Take the numbers over; of a long column only the beginning is ever held in memory."""
         import numpy as np
 
         self._map: mmap.mmap | None = None
-        if folder is None or sum(map(len, parts)) < PAGED_FROM:
-            self.values: Numbers = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            """The numbers; changes are kept."""
-            return
-        with tempfile.TemporaryFile(dir=folder) as file:
-            for part in parts:
-                file.write(part.tobytes())
-            file.flush()
-            self._map = mmap.mmap(file.fileno(), 0)
-        self.values = np.frombuffer(self._map, parts[0].dtype)
+        held: list[Numbers] = []
+        coming = iter(parts)
+        for part in coming:
+            held.append(part)
+            if folder is not None and sum(map(len, held)) >= PAGED_FROM:
+                self._map = _written(chain(held, coming), folder)
+                self.values: Numbers = np.frombuffer(self._map, part.dtype)
+                """The numbers; changes are kept."""
+                return
+        self.values = held[0] if len(held) == 1 else np.concatenate(held)
 
     def release(self) -> None:
         """Give the memory back; the numbers stay."""
         if self._map is not None:
             _release(self._map)
+
+
+def _written(parts: Iterable[Numbers], folder: Path) -> mmap.mmap:
+    """A map of a file that holds the parts and has no name."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for part in parts:
+            file.write(part.tobytes())
+        file.flush()
+        return mmap.mmap(file.fileno(), 0)

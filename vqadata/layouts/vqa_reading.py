@@ -6,7 +6,7 @@ picture's number stay in memory. Annotations follow into the bucket of their que
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,7 +107,7 @@ class Reading:
 
         self._files, self._mapping, self._ledger, self._earlier = files, mapping, ledger, earlier
         self._scratch = scratch
-        self._questions, self._pictures = IdIndex(scratch), IdIndex()
+        self._questions, self._pictures = IdIndex(scratch), IdIndex(scratch)
         self._picture_count = 0
         self._new_image_ids: list[pa.Array] = []
         self._image_ids: pa.Array = pa.array([], pa.int64())
@@ -118,12 +118,22 @@ class Reading:
 
     def read_questions(self, asked: Spill) -> None:
         """Drop the questions into buckets; note those that cannot be used."""
+        blocks = self._files.questions
+        reader = ColumnReader(blocks, Question)
+        self.picture_of = Paged(self._pictures_asked_for(blocks, reader, asked), self._scratch)
+        if self._new_image_ids:
+            self._image_ids = _together(self._new_image_ids)
+        self._pictures, self._new_image_ids = IdIndex(), []  # there will be no other pictures
+        self._see(blocks, reader, self._asked_at(blocks.records))
+        self._earlier.add(self._files.questions_name, self._questions)
+
+    def _pictures_asked_for(
+        self, blocks: JsonBlocks, reader: ColumnReader, asked: Spill
+    ) -> Iterator[Numbers]:
+        """The numbers of the pictures of all questions, block by block, and one that is unknown."""
         import numpy as np
         import pyarrow.compute as pc
 
-        blocks = self._files.questions
-        reader = ColumnReader(blocks, Question)
-        pictures: list[Numbers] = []
         for block in blocks:
             columns = self._new(reader.read(block))
             for bad in columns.bad:
@@ -139,14 +149,8 @@ class Reading:
             asked.add(_chosen(table, ASKED, picture=found), found // BUCKET_PICTURES)
             of_block: Numbers = np.full(len(block.records), UNKNOWN, np.int32)
             of_block[numbers[own] - block.first] = found
-            pictures.append(of_block)
-        if pictures:
-            self.picture_of = Paged(pictures, self._scratch)
-        if self._new_image_ids:
-            self._image_ids = _together(self._new_image_ids)
-        self._pictures, self._new_image_ids = IdIndex(), []  # there will be no other pictures
-        self._see(blocks, reader, self._asked_at(blocks.records))
-        self._earlier.add(self._files.questions_name, self._questions)
+            yield of_block
+        yield np.full(1, UNKNOWN, np.int32)
 
     def _new(self, columns: Columns) -> Columns:
         """The questions of a block that no earlier file has; the others are noted."""
