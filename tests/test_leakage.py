@@ -53,7 +53,9 @@ def test_edits_and_mirror_images_leak(tmp_path: Path) -> None:
     said = cleaned(tmp_path, files, [(name, f"Of {name}?", "yes") for name in files])
     assert said == ["0 flagged leak-pixels", "1 flagged leak-pixels"]
     evidence = [e.evidence for e in select_entries(tmp_path / "clean")]
-    assert "the same picture: this one is cropped by" in str(evidence[0])
+    assert "val has val/a.jpg, certainly the same picture: this one is cropped by" in str(
+        evidence[0]
+    )
     assert "mirrored" in str(evidence[1])
 
 

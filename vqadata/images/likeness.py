@@ -36,8 +36,8 @@ OTHER_TINT, OTHER_TINTS, TINT_WINDOW = 24.0, 9, 5
 """The same for weaker colours: so many cells in a square of so many cells, which is a thing; what a
 crop does to the colours of edges lies all over."""
 
-SAME_TINT, TINTED = 15.0, 4
-"""Tints of cells whose colours are surely the same, and how many others make a pair uncertain."""
+SAME_TINT = 15.0
+"""Tints of cells whose colours are surely the same."""
 
 TEXT_CELLS = 128
 """Cells of 1,024 whose colour text over a picture may change."""
@@ -152,11 +152,18 @@ def close_up(rgb: Pixels) -> CloseUp:
     return CloseUp(np.asarray(small.convert("L")), rgb.shape[1] / rgb.shape[0], tints)
 
 
-def colours_apart(fit: Fit, first: CloseUp, second: CloseUp) -> Pixels:
+def colours_apart(fit: Fit, first: CloseUp, second: CloseUp, mixed: bool = False) -> Pixels:
     """How far the colours of the cells of two pictures are apart; 0 if one of them is without any.
 
     A cell of 32 x 32 may have the colour of any cell next to it. A picture that lost its colours
     keeps its light; a grey thing on a plain ground is another thing.
+
+    Args:
+        fit: Of the first by the second.
+        first: A picture.
+        second: Another one.
+        mixed: A cell may also have any colour between those of the cells next to it: a crop mixes
+            the colours of an edge anew.
 
     Returns:
         float32, shape (32, 32), in tints.
@@ -173,8 +180,11 @@ def colours_apart(fit: Fit, first: CloseUp, second: CloseUp) -> Pixels:
     shown, seen = warped_by(a, np.repeat(fit.numbers, 2, axis=0))
     padded = np.pad(gain * shown, ((0, 0), (1, 1), (1, 1)), mode="edge")
     steps = [(down, across) for down in range(3) for across in range(3)]
-    shifted = (padded[:, d : d + TINT_SIDE, c : c + TINT_SIDE] for d, c in steps)
-    apart = np.min([np.hypot(*(b - other)) for other in shifted], axis=0)
+    shifted = np.stack([padded[:, d : d + TINT_SIDE, c : c + TINT_SIDE] for d, c in steps])
+    if mixed:
+        apart = np.hypot(*(b - np.clip(b, shifted.min(axis=0), shifted.max(axis=0))))
+    else:
+        apart = np.hypot(*np.moveaxis(b - shifted, 1, 0)).min(axis=0)
     return np.asarray(np.where(seen[0], apart, 0))
 
 
@@ -189,6 +199,16 @@ def has_other_tint(apart: Pixels) -> bool:
     weak = box_mean((apart > OTHER_TINT).astype(np.float32), TINT_WINDOW) * TINT_WINDOW**2
     strong = int((apart > OTHER_COLOUR).sum())
     return strong >= OTHER_CELLS or float(weak.max()) > OTHER_TINTS - 0.5
+
+
+def same_tints(fit: Fit, first: CloseUp, second: CloseUp) -> bool:
+    """Whether no thing has another colour for sure, however small: one of two by two cells.
+
+    An edge that a crop mixed anew is thinner than that.
+    """
+    other = colours_apart(fit, first, second, mixed=True) > SAME_TINT
+    across = other[:, 1:] & other[:, :-1]
+    return not (across[1:] & across[:-1]).any()
 
 
 def same_drawing(fit: Fit, first: CloseUp, second: CloseUp) -> bool:

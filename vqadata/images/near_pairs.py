@@ -18,15 +18,14 @@ from vqadata.images.details import compare_details
 from vqadata.images.glance import CERTAIN, FARTHEST, MOST_SPREAD, compare
 from vqadata.images.likeness import (
     OTHER_COLOUR,
-    SAME_TINT,
     TEXT_CELLS,
-    TINTED,
     CloseUp,
     alike,
     colours_apart,
     has_other_tint,
     look_closer,
     same_drawing,
+    same_tints,
 )
 from vqadata.images.prints import Prints
 
@@ -140,8 +139,8 @@ def _told(fit: Fit, largest: float, first: CloseUp, second: CloseUp) -> tuple[Le
     if flat and not same_drawing(fit, first, second):
         return None, False
     closer = look_closer(fit, first, second)
-    same_tints = int((apart > SAME_TINT).sum()) < TINTED
-    certain = largest <= CERTAIN and not flat and same_tints and not closer.is_spot()
+    certain = largest <= CERTAIN and not flat and not closer.is_spot()
+    certain = certain and same_tints(fit, first, second)
     text = not certain and closer.is_text()
     if has_other_tint(apart) and not text:
         return None, False
