@@ -72,7 +72,11 @@ def holds_columns(path: Path, head: bytes) -> bool:
 
 def _rows(document: dict[str, Any], path: Path) -> Iterator[dict[str, Any]]:
     names, data = document.get("columns"), document.get("data")
-    if isinstance(names, list) and isinstance(data, list) and isinstance([*data, 0][0], list):
+    if (
+        isinstance(names, list)
+        and isinstance(data, list)
+        and isinstance(next(iter(data), None), list)
+    ):
         return _of_split(names, data, path)
     columns = {name: value for name, value in document.items() if isinstance(value, list | dict)}
     fixed = {name: value for name, value in document.items() if name not in columns}
