@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MANY = 4
 """Times that a text comes on average in a record batch to be kept as a number."""
 
+FIRST_LOOKS = 8
+"""Looks at a list of texts before it is asked how often each comes."""
+
 Cells: TypeAlias = "Callable[[int, int], list[Any]]"
 """Gives the values of the rows from the first number to before the second."""
 
@@ -29,7 +32,7 @@ def cells_of(array: pa.Array) -> Cells:
     if pa.types.is_string(kind):
         return _or_none(array, _text(array))
     if pa.types.is_list(kind):
-        return _list(offsets_of(array), _repeated(array.values) or cells_of(array.values))
+        return _list(offsets_of(array), _items(array.values))
     if pa.types.is_struct(kind):
         return _or_none(array, _struct(array))
     values: list[Any] = array.to_pylist()
@@ -60,10 +63,23 @@ def offsets_of(array: pa.Array) -> memoryview:
     return memoryview(array.buffers()[1])[4 * array.offset : end].cast("i")
 
 
+def presence(array: pa.Array) -> list[bool]:
+    """Whether each value of an array that has nulls is there.
+
+    From the bits themselves: what Arrow computes with takes a tenth of a second to import.
+    """
+    import numpy as np
+
+    end = array.offset + len(array)
+    bits = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), count=end, bitorder="little")
+    found: list[bool] = bits[array.offset :].view(bool).tolist()
+    return found
+
+
 def _or_none(array: pa.Array, cells: Cells) -> Cells:
     if not array.null_count:
         return cells
-    present = array.is_valid().to_pylist()
+    present = presence(array)
 
     def known(first: int, last: int) -> list[Any]:
         pairs = zip(cells(first, last), present[first:last], strict=True)
@@ -90,16 +106,35 @@ def _text(array: pa.StringArray) -> Cells:
     return cells
 
 
-def _repeated(array: pa.Array) -> Cells | None:
-    """Texts of which each comes several times, as answers do; ``None`` if they are not such.
-
-    Each is decoded once, so that rows share it.
-    """
-    import numpy as np
+def _items(array: pa.Array) -> Cells:
+    """The values of lists."""
     import pyarrow as pa
 
-    if not pa.types.is_string(array.type) or array.null_count or not len(array):
-        return None
+    is_text = pa.types.is_string(array.type) and not array.null_count and len(array)
+    return _Texts(array) if is_text else cells_of(array)
+
+
+class _Texts:
+    """Texts of lists, as answers are: if each comes several times it is decoded once, for all rows.
+
+    Whether it does is asked after some looks only. A batch that is hardly looked at need not be
+    gone through for that, and a loader need not import what Arrow computes with to begin.
+    """
+
+    def __init__(self, array: pa.StringArray) -> None:
+        self._array, self._cells, self._looks = array, _text(array), 0
+
+    def __call__(self, first: int, last: int) -> list[str]:
+        self._looks += 1
+        if self._looks == FIRST_LOOKS:
+            self._cells = _numbered(self._array) or self._cells
+        return self._cells(first, last)
+
+
+def _numbered(array: pa.StringArray) -> Cells | None:
+    """Texts by their numbers; ``None`` if they do not repeat."""
+    import numpy as np
+
     encoded = array.dictionary_encode()
     if MANY * len(encoded.dictionary) > len(array):
         return None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from vqadata.errors import ShardError
-from vqadata.loader.cells import offsets_of
+from vqadata.loader.cells import offsets_of, presence
 from vqadata.shards.reader import Shards, open_shards
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def pictures_of(batch: pa.RecordBatch, home: Home | None) -> Callable[[int], Enc
     values = batch.column("images").values.field("bytes")
     starts = offsets_of(values)
     data = np.frombuffer(values.buffers()[2] or b"", np.uint8).view(Encoded)
-    present = values.is_valid().to_pylist() if values.null_count else None
+    present = presence(values) if values.null_count else None
 
     def picture(number: int) -> Encoded | None:
         if present is not None and not present[number]:

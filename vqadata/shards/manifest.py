@@ -55,7 +55,7 @@ FileName = Annotated[str, AfterValidator(inside)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class BatchEntry(_Part):
