@@ -29,7 +29,7 @@ FLOORS = [
     {"images.embedded", "look"},
     {"shards.message", "shards.scan", "shards.read_options", "shards.cache"},
     {"ledger", "shards.journal", "shards.writer", "images.book", "shards.store", "shards.remote"},
-    {"shards.folder", "shards.reader", "markup", "picture_batch"},
+    {"shards.folder", "shards.reader", "markup", "picture_batch", "numbered"},
     {"export_rows", "outbox", "loader.*", "chunks", "findings"},
     {"steps", "conversations", "survey"},
     {"words.*", "ocr.*", "look_alikes", "picture_ids"},

@@ -9,6 +9,16 @@ from vqadata.images.book import Names, PictureBook, Place
 from vqadata.images.fetch import FetchError, Limits
 from vqadata.images.resolve import OutsideRootError, Resolver
 from vqadata.ledger import Action, Ledger, Rejection
+from vqadata.numbered import (
+    MENTION,
+    NUMBER,
+    Rows,
+    distinct,
+    in_order,
+    mentioned,
+    numbered_anew,
+    numbered_schema,
+)
 from vqadata.picture_batch import Way
 from vqadata.record import record_schema
 from vqadata.shards.schema import bare_rows
@@ -27,10 +37,8 @@ OUTSIDE_ROOT = "path-outside-root"
 NOT_FETCHED = "picture-not-downloaded"
 CONTESTED = "ambiguous-picture"
 
-BUCKET_PICTURES = 8192
+BUCKET_PICTURES = 4096
 """Pictures whose questions are gathered at a time."""
-
-NUMBER = "picture_number"
 
 
 class _Absence(NamedTuple):
@@ -84,11 +92,11 @@ def assemble(
     finder = _Finder(book, source, ledger)
     hall = _Hall(book, ledger, way)
     schema = record_schema()
-    with Spill(_numbered_schema(schema), work.scratch) as spill:
+    with Spill(numbered_schema(schema), work.scratch) as spill:
         for batch in batches:
             if source.grouped and finder.finds_none_of(batch):
                 if finder.keeps_bare(batch):
-                    yield from hall.bare(_numbered_anew(batch))
+                    yield from hall.bare(numbered_anew(batch))
                 continue
             found, numbers = finder.numbered(batch)
             if source.grouped and not book.has_pictures:
@@ -127,8 +135,8 @@ class _Finder:
         import numpy as np
         import pyarrow as pa
 
-        rows, codes = _distinct(batch)
-        mentions = _mentions(batch.take(pa.array(rows)))
+        rows, codes = distinct(batch)
+        mentions = mentioned(batch.select(MENTION).take(pa.array(rows)))
         known = np.array([self._number(*mention) for mention in mentions], np.int64)
         numbers: Numbers = known[codes]
         if not self._drop_text_only:
@@ -210,45 +218,36 @@ class _Hall(Generic[Looked, Batch]):
         return self._cut(numbered, self._bare)
 
     def _cut(
-        self,
-        numbered: pa.RecordBatch,
-        batches: Callable[[pa.RecordBatch, Numbers], Iterator[Batch]],
+        self, numbered: pa.RecordBatch, batches: Callable[[Rows], Iterator[Batch]]
     ) -> Iterator[PictureRows[Batch]]:
-        import numpy as np
         import pyarrow as pa
 
-        numbers = numbered.column(NUMBER).to_numpy()
-        if (np.diff(numbers) < 0).any():
-            order = np.argsort(numbers, kind="stable")
-            numbered, numbers = numbered.take(order), numbers[order]
-        everything = numbered.drop_columns([NUMBER])
-        splits = everything.column("split")
-        for split in splits.unique().to_pylist():
+        everything = in_order(numbered)
+        splits = numbered.column("split")
+        for split in splits.take(pa.array(everything.places)).unique().to_pylist():
             wanted = splits.is_null() if split is None else pa.compute.equal(splits, split)
-            rows = np.flatnonzero(wanted.fill_null(False).to_numpy(zero_copy_only=False))
-            whole = len(rows) == len(splits)
-            records = everything if whole else everything.take(pa.array(rows))
-            for batch in batches(records, numbers[rows]):
+            inside = wanted.fill_null(False).to_numpy(zero_copy_only=False)
+            for batch in batches(everything.where(inside[everything.places])):
                 yield PictureRows(split or "", batch)
 
-    def _bare(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[Batch]:
+    def _bare(self, rows: Rows) -> Iterator[Batch]:
         """Close a batch after so many pictures; there is nothing to read."""
         import numpy as np
         import pyarrow as pa
 
-        bounds = np.append(np.flatnonzero(np.diff(numbers, prepend=-1)), len(numbers))
-        names = records.column("image_path").take(pa.array(bounds[:-1]))
+        bounds = np.append(rows.starts, len(rows.numbers))
+        names = rows.firsts.column("image_path")
         for first in range(0, len(names), BATCH_PICTURES):
             ends = bounds[first : first + BATCH_PICTURES + 1]
-            part = records.slice(ends[0], ends[-1] - ends[0])
+            part = rows.part(ends[0], ends[-1])
             self._ledger.keep(part.column("origin"))
             some = names.slice(first, len(ends) - 1)
             offsets = pa.array(ends - ends[0], pa.int32())
             yield self._way.bare(bare_rows(some, offsets, part.to_struct_array()), part)
 
-    def _read(self, records: pa.RecordBatch, numbers: Numbers) -> Iterator[Batch]:
+    def _read(self, rows: Rows) -> Iterator[Batch]:
         """Look at the pictures one after the other, and close a batch when it is full."""
-        records, places, counts = self._uncontested(records, *self._places(records, numbers))
+        rows, places, counts = self._uncontested(rows, *self._places(rows))
         pictures: list[list[Looked]] = []
         begin = end = size = 0
         for number, (place, count) in enumerate(zip(places, counts, strict=True), 1):
@@ -257,85 +256,40 @@ class _Hall(Generic[Looked, Batch]):
             end += count
             size += sum(length for _, length in looks)
             if number == len(places) or len(pictures) == BATCH_PICTURES or size >= BATCH_BYTES:
-                part = records.slice(begin, end - begin)
+                part = rows.part(begin, end)
                 self._ledger.keep(part.column("origin"))
                 own = counts[number - len(pictures) : number]
                 yield self._way.close(pictures, own, part)
                 pictures, begin, size = [], end, 0
 
-    def _places(self, records: pa.RecordBatch, numbers: Numbers) -> tuple[list[Place], list[int]]:
+    def _places(self, rows: Rows) -> tuple[list[Place], list[int]]:
         """The sets of pictures in their order, and how many of the records belong to each."""
         import numpy as np
-        import pyarrow as pa
 
-        starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-        names = [names for names, _ in _mentions(records.take(pa.array(starts, pa.int64())))]
+        starts = rows.starts
         places = [
-            self._book.place(number, named)
-            for number, named in zip(numbers[starts].tolist(), names, strict=True)
+            self._book.place(number, names)
+            for number, (names, _) in zip(
+                rows.numbers[starts].tolist(), mentioned(rows.firsts), strict=True
+            )
         ]
-        return places, np.diff(starts, append=len(numbers)).tolist()
+        return places, np.diff(starts, append=len(rows.numbers)).tolist()
 
     def _uncontested(
-        self, records: pa.RecordBatch, places: list[Place], counts: list[int]
-    ) -> tuple[pa.RecordBatch, list[Place], list[int]]:
+        self, rows: Rows, places: list[Place], counts: list[int]
+    ) -> tuple[Rows, list[Place], list[int]]:
         """Without the records whose pictures others claim as well; those are noted."""
         import numpy as np
-        import pyarrow as pa
 
         contests = [self._book.contested(place) for place in places]
         if not any(contests):
-            return records, places, counts
+            return rows, places, counts
         stay = np.repeat([not contest for contest in contests], counts)
         ends = np.cumsum(counts)
         for contest, end, count in zip(contests, ends.tolist(), counts, strict=True):
             if contest:
                 found = f"one file for {' and '.join(contest)}"
                 why = Rejection(CONTESTED, "image_path", found, "a file for each")
-                self._ledger.note_records("quarantined", why, records.slice(end - count, count))
+                self._ledger.note_records("quarantined", why, rows.part(end - count, end))
         left = [n for n, contest in enumerate(contests) if not contest]
-        records = records.filter(pa.array(stay))
-        return records, [places[n] for n in left], [counts[n] for n in left]
-
-
-def _distinct(records: pa.RecordBatch) -> tuple[Numbers, Numbers]:
-    """The first row of each distinct mention, in order; and for every row, which one it is."""
-    import numpy as np
-    import pyarrow as pa
-
-    if len(records.column("more_image_paths").flatten()):
-        places: dict[object, int] = {}
-        codes = np.array([places.setdefault(m, len(places)) for m in _mentions(records)], np.int64)
-    else:
-        splits = records.column("split").fill_null("\0").dictionary_encode()
-        paths = records.column("image_path").fill_null("").dictionary_encode()
-        pairs = paths.indices.to_numpy().astype(np.int64) * len(splits.dictionary)
-        codes = pa.array(pairs + splits.indices.to_numpy()).dictionary_encode().indices.to_numpy()
-    first = np.unique(codes, return_index=True)[1]
-    return first, codes
-
-
-def _mentions(records: pa.RecordBatch) -> list[tuple[Names, str | None]]:
-    """The pictures and the split of each record."""
-    first = records.column("image_path").to_pylist()
-    splits = records.column("split").to_pylist()
-    more = records.column("more_image_paths")
-    if not len(more.flatten()):
-        return [((name,) if name else (), split) for name, split in zip(first, splits, strict=True)]
-    return [
-        ((name, *others) if name else (), split)
-        for name, others, split in zip(first, more.to_pylist(), splits, strict=True)
-    ]
-
-
-def _numbered_anew(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Records with the numbers that their pictures have in this batch alone."""
-    import pyarrow as pa
-
-    return batch.append_column(NUMBER, pa.array(_distinct(batch)[1], pa.int64()))
-
-
-def _numbered_schema(schema: pa.Schema) -> pa.Schema:
-    import pyarrow as pa
-
-    return schema.append(pa.field(NUMBER, pa.int64()))
+        return rows.where(stay), [places[n] for n in left], [counts[n] for n in left]

@@ -14,7 +14,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
-HELD = 1 << 13
+HELD = 1 << 12
 """Entries that are held in memory before they go to the file."""
 
 CACHE_KIB = 1024
