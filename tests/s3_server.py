@@ -1,6 +1,8 @@
-"""A loopback server that speaks as much of S3 as reading takes: HEAD, GET with ranges, lists.
+"""A loopback server that speaks as much of S3 as reading and writing take.
 
-It can be slow, answer 500, and break off in the middle of a body. Signatures are not looked at.
+HEAD, GET with ranges, lists, PUT in one and in several parts, DELETE. As in S3, a file is there
+whole or not at all. It can be slow, answer 500, break off in the middle of a body, and take a file
+without ever answering. Signatures are not looked at.
 ``boto`` and ``moto`` do not fit beside the pinned environment, so the client is that of pyarrow.
 
 Protocol: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
@@ -8,15 +10,17 @@ Protocol: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
 
 from __future__ import annotations
 
+import io
 import random
 import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import IO, Any
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 
@@ -35,7 +39,12 @@ class S3Server(ThreadingHTTPServer):
         self.latency = 0.0
         """Seconds before each answer."""
         self.faults: dict[str, float] = {}
-        """How often it answers ``error``, or breaks off (``short``): 0 to 1."""
+        """How often it answers ``error``, breaks off (``short``), or stores a file and answers
+        nothing (``silent``): 0 to 1."""
+        self.parts: dict[str, dict[int, bytes]] = {}
+        """Parts of files by the upload that they belong to."""
+        self.stored: list[str] = []
+        """Names of files in the order in which they came."""
         self.count: Counter[str] = Counter()
         """Requests by method, and faults by name."""
         self.chance = random.Random(1)
@@ -49,10 +58,10 @@ class S3Server(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
-    def fault(self) -> str:
-        """What goes wrong with this answer."""
+    def fault(self, *kinds: str) -> str:
+        """What goes wrong with this answer, out of some kinds."""
         for name, rate in self.faults.items():
-            if self.chance.random() < rate:
+            if name in kinds and self.chance.random() < rate:
                 self.count[name] += 1
                 return name
         return ""
@@ -71,9 +80,8 @@ class _Answer(BaseHTTPRequestHandler):
     def _answer(self, body: bool) -> None:
         self.server.count[self.command] += 1
         time.sleep(self.server.latency)
-        fault = self.server.fault() if body else ""
-        asked = urlsplit(self.path)
-        file = self.server.root / unquote(asked.path).lstrip("/")
+        fault = self.server.fault("error", "short") if body else ""
+        asked, file = self._asked()
         if fault == "error":
             self._say(500, _xml("Error", Code="InternalError"), {}, body)
         elif "list-type" in asked.query:
@@ -82,6 +90,76 @@ class _Answer(BaseHTTPRequestHandler):
             self._say(404, _xml("Error", Code="NoSuchKey"), {}, body)
         else:
             self._object(file.read_bytes(), fault, body)
+
+    def do_PUT(self) -> None:
+        data, (asked, file) = self._body(), self._asked()
+        fault = self._begin()
+        query = parse_qs(asked.query)
+        if fault == "error":
+            self._say(500, _xml("Error", Code="InternalError"), {}, True)
+            return
+        if "uploadId" in query:
+            self.server.parts[query["uploadId"][0]][int(query["partNumber"][0])] = data
+        else:
+            self._store(file, data)
+        self._say_unless(fault, {"ETag": '"1"'})
+
+    def do_POST(self) -> None:
+        """Begin or end a file in several parts."""
+        self._body()
+        asked, file = self._asked()
+        fault, upload = self._begin(), parse_qs(asked.query).get("uploadId", [""])[0]
+        if fault == "error" or (upload and upload not in self.server.parts):
+            self._say(500, _xml("Error", Code="InternalError"), {}, True)
+        elif not upload:
+            upload = str(len(self.server.parts))
+            self.server.parts[upload] = {}
+            answer = _xml("InitiateMultipartUploadResult", UploadId=upload)
+            self._say_unless(fault, {}, answer)
+        else:
+            parts = self.server.parts[upload]
+            self._store(file, b"".join(parts[number] for number in sorted(parts)))
+            self._say_unless(fault, {}, _xml("CompleteMultipartUploadResult", ETag='"1"'))
+
+    def do_DELETE(self) -> None:
+        _, file = self._asked()
+        fault = self._begin()
+        if fault == "error":
+            self._say(500, _xml("Error", Code="InternalError"), {}, True)
+            return
+        file.unlink(missing_ok=True)
+        self._say_unless(fault, {})
+
+    def _begin(self) -> str:
+        self.server.count[self.command] += 1
+        time.sleep(self.server.latency)
+        return self.server.fault("error", "silent")
+
+    def _asked(self) -> tuple[SplitResult, Path]:
+        asked = urlsplit(self.path)
+        return asked, self.server.root / unquote(asked.path).lstrip("/")
+
+    def _body(self) -> bytes:
+        data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            data = b"".join(_chunks(self.rfile))
+            self.rfile.readline()
+        if self.headers.get("Content-Encoding") == "aws-chunked":
+            data = b"".join(_chunks(io.BytesIO(data)))
+        return data
+
+    def _store(self, file: Path, data: bytes) -> None:
+        if self.path.partition("?")[0].endswith("/"):
+            return  # The mark of an empty folder, which this client makes.
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        self.server.stored.append(file.name)
+
+    def _say_unless(self, fault: str, headers: dict[str, str], data: bytes = b"") -> None:
+        if fault == "silent":
+            self.close_connection = True
+        else:
+            self._say(200, data, headers, True)
 
     def _object(self, data: bytes, fault: str, body: bool) -> None:
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
@@ -119,6 +197,13 @@ class _Answer(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+def _chunks(source: IO[bytes]) -> Iterator[bytes]:
+    """The chunks of a body, each behind a line with its size."""
+    while size := int(source.readline().partition(b";")[0], 16):
+        yield source.read(size)
+        source.readline()
 
 
 def _xml(name: str, **members: str) -> bytes:

@@ -62,7 +62,7 @@ def clean(
 
     Args:
         shards: A finished folder of shards.
-        out: Output folder; must be new, empty or unfinished.
+        out: Output folder, or a URL; must be new, empty or unfinished.
         cleaners: The cleaners in working order; all that are found by default.
         options: How to write.
         examination: How to look at the pictures.
@@ -79,11 +79,11 @@ def clean(
         cleaners = [kind() for kind in cleaner_kinds()]
     chosen = [cleaner.fresh() for cleaner in cleaners if not cleaner.is_idle]
     before = open_shards(shards)
-    if before.is_at(Path(out)):
+    if before.is_at(out):
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     policy = {"report_only": report_only, "normalisation": NORMALISATION}
     steps = [_step(cleaner, options, before.digest, policy) for cleaner in chosen]
-    with new_folder(Path(out), options.overwrite, run_digest(steps)) as folder:
+    with new_folder(out, options.overwrite, run_digest(steps), options.scratch) as folder:
         survey = examine(before, chosen, examination, folder)
         with TemporaryDirectory(dir=folder, prefix="beside-") as room:
             examiner = partial(_beside, examination=examination, room=Path(room))

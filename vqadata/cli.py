@@ -60,7 +60,7 @@ def _clean_models() -> Sequence[tuple[str, type[BaseModel]]]:
 @STRICT
 def clean(
     shards: Path | str,
-    out: Path,
+    out: Path | str,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     report_only: bool,
@@ -109,14 +109,14 @@ def _split_models() -> Sequence[tuple[str, type[BaseModel]]]:
 
 
 @program.command(cls=ModelCommand, models=_split_models)
-@click.argument("shards", type=click.Path(path_type=Path))
+@click.argument("shards", type=PLACE)
 @OUT
 @CONFIG
-def split(shards: Path, out: Path, config: Path | None, **given: Any) -> None:
-    """Split shards into parts by picture: no picture, and no conversation, is in two of them.
+def split(shards: Path | str, out: Path | str, config: Path | None, **given: Any) -> None:
+    """Split shards into parts by picture.
 
-    The part of a picture depends on its bytes, the seed and the shares alone, so it stays where it
-    is when others are added.
+    No picture, and no conversation, is in two of them. The part of a picture depends on its bytes,
+    the seed and the shares alone, so it stays where it is when others are added.
 
     \b
     Example:
@@ -187,9 +187,11 @@ def diff(
 @click.argument("folder", type=PLACE)
 @click.option("--sha256", is_flag=True, help="Compare the sha256 of the shards, too.")
 def verify(folder: Path | str, sha256: bool) -> int:
-    """Prove a folder: every digest, and the place of every source row.
+    """Prove a folder: all digests, all source rows.
 
-    The digests of batches (xxh3) notice every accident. If you fear deceit, add --sha256.
+    Each byte is compared with the manifest, and each row of the source files is found once, in the
+    shards or in the ledger. The digests of batches (xxh3) notice every accident. If you fear
+    deceit, add --sha256.
 
     \b
     Example:
@@ -267,7 +269,7 @@ def stats(folder: Path, as_json: bool) -> None:
 
 
 @program.command()
-@FOLDER
+@click.argument("folder", type=PLACE)
 @click.option(
     "--action",
     type=click.Choice(["dropped", "quarantined", "flagged", "masked"]),
@@ -278,7 +280,7 @@ def stats(folder: Path, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Print all rows.")
 @AS_JSON
 def ledger(
-    folder: Path,
+    folder: Path | str,
     action: str | None,
     reason: str | None,
     limit: int,

@@ -25,6 +25,10 @@ PLACE = click.types.FuncParamType(_place)
 """The type of an argument that names a folder of shards."""
 
 OUT = click.option(
+    "-o", "--out", type=PLACE, metavar="FOLDER", required=True, help="Output folder, or a URL."
+)
+"""Where shards go."""
+OUT_FOLDER = click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="Output folder."
 )
 CONFIG = click.option(

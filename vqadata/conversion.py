@@ -39,6 +39,11 @@ class OutputOptions(BaseModel):
         description="Picture megabytes after which a shard is closed and a new one begun.",
     )
     overwrite: bool = Field(False, description="Replace a finished data set in the output folder.")
+    scratch: Path | None = Field(
+        None,
+        description="Folder in which shards are made before they are sent, where the output is a "
+        "URL; by default in the user's cache folder. It needs room for all of them.",
+    )
 
 
 def convert(
@@ -51,7 +56,7 @@ def convert(
 
     Args:
         source: The data set, with its options.
-        out: Output folder; must be new, empty or unfinished.
+        out: Output folder, or a URL; must be new, empty or unfinished.
         options: How to write.
         engine: Who reads the pictures and writes the shards; by default this process.
 
@@ -68,7 +73,7 @@ def convert(
     inputs = _inputs(source.input_files())
     step = step_entry("convert", source.step_name(), source, options)
     run = run_digest([step], inputs)
-    with _modest_memory(), new_folder(Path(out), options.overwrite, run) as folder:
+    with _modest_memory(), new_folder(out, options.overwrite, run, options.scratch) as folder:
         ledger = Ledger(folder / LEDGER, "convert")
         with EmbeddedPictures(folder) as embedded:
             work = Workspace(ledger, folder, embedded)

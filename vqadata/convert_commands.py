@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vqadata.command_line import CONFIG, OUT, STRICT
+from vqadata.command_line import CONFIG, OUT, PLACE, STRICT
 from vqadata.flags import ModelCommand, build, described
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 TOLD = click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
-    help="Output folder; without it the layout is told, and nothing is written.",
+    type=PLACE,
+    metavar="FOLDER",
+    help="Output folder, or a URL; without it the layout is told, and nothing is written.",
 )
 
 SHOWN = 10
@@ -106,7 +107,7 @@ def convert() -> None:
 
 
 def _convert(
-    source: type[Source], out: Path, strict: bool, config: Path | None, **given: Any
+    source: type[Source], out: Path | str, strict: bool, config: Path | None, **given: Any
 ) -> int:
     from vqadata import printing
     from vqadata.conversion import OutputOptions

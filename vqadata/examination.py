@@ -24,8 +24,8 @@ from vqadata.paged import MappedTable
 from vqadata.picture_cache import PictureCache, default_folder
 from vqadata.picture_pass import Done, PicturePass, Receipts, Task, piecemeal
 from vqadata.progress import Progress
+from vqadata.shards.file_system import is_url
 from vqadata.shards.reader import TEXT, Shards
-from vqadata.shards.remote import is_url
 from vqadata.steps import Cleaner, Tally
 from vqadata.survey import Examined, Survey
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vqadata.command_line import CONFIG, OUT
+from vqadata.command_line import CONFIG, OUT_FOLDER
 from vqadata.flags import ModelCommand, build, described
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ExportGroup(click.Group):
             callback=lambda **given: _export(kind, **given),
             help=described(kind, kind.example),
         )
-        for option in (CONFIG, OVERWRITE, OUT, SHARDS):
+        for option in (CONFIG, OVERWRITE, OUT_FOLDER, SHARDS):
             option(command)
         return command
 

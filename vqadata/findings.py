@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.shards.manifest import FINDINGS
+from vqadata.shards.reader import file_at
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,14 +89,17 @@ class FindingCount(NamedTuple):
     questions: int
 
 
-def finding_counts(folder: Path) -> list[FindingCount]:
-    """What was found in a cleaned folder: errors first, then the most frequent first."""
+def finding_counts(folder: Path | str) -> list[FindingCount]:
+    """What was found in a cleaned folder, or URL: errors first, then the most frequent first."""
     import polars as pl
 
+    path = file_at(folder, FINDINGS)
+    if path is None:
+        return []
     named = ["step", "code", "severity", "action"]
     rank = pl.col("severity").replace_strict({"error": 0, "warning": 1}, default=2)
     counts = (
-        pl.scan_parquet(folder / FINDINGS)
+        pl.scan_parquet(path)
         .group_by(named)
         .agg(pl.len().alias("findings"), pl.col("questions").sum())
         .sort(rank, -pl.col("findings").cast(pl.Int64), *named)

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.errors import ShardError
 from vqadata.record import Origin
-from vqadata.shards.manifest import BalanceEntry, InputForm, check_file, read_manifest
+from vqadata.shards.manifest import MANIFEST, BalanceEntry, InputForm, parse_manifest
+from vqadata.shards.remote import store_at
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -310,17 +311,16 @@ def ledger_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.
 
 
 def select_entries(
-    folder: Path, action: str | None = None, reason: str | None = None
+    folder: Path | str, action: str | None = None, reason: str | None = None
 ) -> Iterator[LedgerEntry]:
-    """The entries of a finished folder, or those of one action or reason.
+    """The entries of a finished folder, or of a URL, or those of one action or reason.
 
     Raises:
         ShardError: The folder cannot be read.
     """
-    manifest, _ = read_manifest(folder)
-    path = folder / manifest.ledger.file
-    check_file(path, manifest.ledger)
-    for entry in read_ledger(path):
+    store = store_at(folder)
+    manifest, _ = parse_manifest(store.manifest(), store.path(MANIFEST))
+    for entry in read_ledger(store.file(manifest.ledger)):
         if action in (None, entry.action) and reason in (None, entry.reason):
             yield entry
 

@@ -46,7 +46,7 @@ def merge(
 
     Args:
         folders: Finished folders of shards, or URLs; their rows come in this order.
-        out: Output folder; must be new, empty or unfinished.
+        out: Output folder, or a URL; must be new, empty or unfinished.
         options: How to write.
         progress: Is told of each batch that was written.
 
@@ -65,7 +65,7 @@ def merge(
     if len(set(digests)) < len(digests):
         raise OptionError("SHARDS", "the same data set twice", "different ones", "Name each once.")
     _warn_of_equal_ids(parts)
-    return _write(parts, Path(out), "merge", options or OutputOptions(), progress)
+    return _write(parts, out, "merge", options or OutputOptions(), progress)
 
 
 def repack(
@@ -78,14 +78,14 @@ def repack(
 
     Args:
         folder: A finished folder of shards, or a URL.
-        out: Output folder; must be new, empty or unfinished.
+        out: Output folder, or a URL; must be new, empty or unfinished.
         options: How to write.
         progress: Is told of each batch that was written.
 
     Raises:
         VqaDataError: The folder cannot be read.
     """
-    return _write(_parts([folder]), Path(out), "repack", options or OutputOptions(), progress)
+    return _write(_parts([folder]), out, "repack", options or OutputOptions(), progress)
 
 
 class _Part(NamedTuple):
@@ -161,14 +161,18 @@ def _warn_of_equal_ids(parts: Sequence[_Part]) -> None:
 
 
 def _write(
-    parts: Sequence[_Part], out: Path, step: str, options: OutputOptions, progress: Progress | None
+    parts: Sequence[_Part],
+    out: Path | str,
+    step: str,
+    options: OutputOptions,
+    progress: Progress | None,
 ) -> Manifest:
     for part in parts:
         if part.shards.is_at(out):
             raise OptionError("--out", f"{out} is an input", "another folder", "Choose another.")
     plan = _plan(parts)
     last = _step(parts, step, options)
-    with new_folder(out, options.overwrite, run_digest([last])) as folder:
+    with new_folder(out, options.overwrite, run_digest([last]), options.scratch) as folder:
         ledger = Ledger(folder / LEDGER, step)
         for part in parts:
             part.resume(ledger)

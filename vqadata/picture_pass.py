@@ -18,8 +18,8 @@ from vqadata.engine.stage import LostWorkError, Stage
 from vqadata.errors import VqaDataError
 from vqadata.images.header import BadPicture
 from vqadata.picture_cache import PictureCache, Receipt
+from vqadata.shards.file_system import is_url
 from vqadata.shards.reader import Shards, open_shards
-from vqadata.shards.remote import is_url
 from vqadata.steps import Cleaner
 
 if TYPE_CHECKING:

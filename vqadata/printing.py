@@ -14,6 +14,7 @@ from vqadata.receipt import REMARKS, Receipt
 from vqadata.repairing import Repaired
 from vqadata.shards.contents import Info
 from vqadata.shards.manifest import EVIDENCE, FINDINGS, BalanceEntry, Manifest
+from vqadata.shards.reader import file_at
 from vqadata.shards.verify import Verification
 from vqadata.story import Story
 from vqadata.words.priors import Priors
@@ -25,7 +26,7 @@ CELL = 60
 """Longest text shown for one answer, path or finding."""
 
 
-def account(manifest: Manifest, out: Path) -> str:
+def account(manifest: Manifest, out: Path | str) -> str:
     """The balance of a finished folder, a line a file, and what a person should know next."""
     rows: list[tuple[str, ...]] = [("input file", "seen", "kept", "dropped", "quarantined")]
     rows += [_balance_row(entry) for entry in manifest.balance]
@@ -48,7 +49,7 @@ def account(manifest: Manifest, out: Path) -> str:
     return "\n".join(lines)
 
 
-def findings(counts: list[FindingCount], out: Path) -> str:
+def findings(counts: list[FindingCount], out: Path | str) -> str:
     """What a cleaning run found, a line a code, and where to look next."""
     if not counts:
         return "nothing was found"
@@ -57,7 +58,7 @@ def findings(counts: list[FindingCount], out: Path) -> str:
         (f"{c.step}: {c.code}", c.severity, _done(c), f"{c.findings:,}", f"{c.questions:,}")
         for c in counts
     ]
-    see = f"on one page with the pictures: vqadata report {out}; as a table: {out / FINDINGS}"
+    see = f"on one page with the pictures: vqadata report {out}; as a table: {out}/{FINDINGS}"
     return "\n".join([*table(rows), see])
 
 
@@ -88,10 +89,10 @@ def shard_info(found: Info) -> str:
     return "\n".join([*lines, "", *table(rows)])
 
 
-def leakage(out: Path) -> list[str]:
+def leakage(out: Path | str) -> list[str]:
     """What the splits of a cleaned folder had in common, a line each two; empty if nothing."""
-    path = out / EVIDENCE / "leakage" / "matrix.json"
-    if not path.exists():
+    path = file_at(out, f"{EVIDENCE}/leakage/matrix.json")
+    if path is None:
         return []
     heads = ("bytes", "pixels", "id", "rows", "question", "answer", "text")
     rows: list[tuple[str, ...]] = [("in common", "pictures: bytes", "pixels", "id", "rows of them",

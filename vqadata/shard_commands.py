@@ -44,7 +44,7 @@ def shards() -> None:
 @FOLDER
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(folder: Path | str, as_json: bool) -> None:
-    """Say what a folder holds, from its manifest alone.
+    """Say what a folder holds, by its manifest.
 
     \b
     Example:
@@ -62,7 +62,9 @@ def info(folder: Path | str, as_json: bool) -> None:
 @FIELD
 @SKIP_DAMAGE
 def cat(folder: Path | str, field: tuple[str, ...], skip_damage: bool) -> None:
-    """Print all questions as JSON lines, without the bytes of their pictures.
+    """Print all questions as JSON lines.
+
+    The bytes of their pictures are left out.
 
     \b
     Example:
@@ -112,10 +114,11 @@ def _output_models() -> Sequence[tuple[str, type[BaseModel]]]:
 @shards.command(cls=ModelCommand, models=_output_models)
 @click.argument("folders", metavar="SHARDS...", nargs=-1, required=True, type=PLACE)
 @OUT
-def merge(folders: tuple[Path | str, ...], out: Path, **given: Any) -> None:
-    """Put data sets together: rows, ledgers, and the accounts of all input files.
+def merge(folders: tuple[Path | str, ...], out: Path | str, **given: Any) -> None:
+    """Put data sets together, rows and accounts.
 
-    Pictures that several of them show in the same split are stored once.
+    Ledgers and the accounts of all input files come along. Pictures that several of them show in
+    the same split are stored once.
 
     \b
     Example:
@@ -133,7 +136,7 @@ def merge(folders: tuple[Path | str, ...], out: Path, **given: Any) -> None:
 @shards.command(cls=ModelCommand, models=_output_models)
 @FOLDER
 @OUT
-def repack(folder: Path | str, out: Path, **given: Any) -> None:
+def repack(folder: Path | str, out: Path | str, **given: Any) -> None:
     """Write the same rows in shards of another size.
 
     \b

@@ -68,7 +68,7 @@ def split(
 
     Args:
         shards: A finished folder of shards.
-        out: Output folder; must be new, empty or unfinished.
+        out: Output folder, or a URL; must be new, empty or unfinished.
         parts: The share of each part by its name, or options with seed and more.
         options: How to write.
 
@@ -82,14 +82,14 @@ def split(
     options = options or OutputOptions()
     how = parts if isinstance(parts, SplitOptions) else build(SplitOptions, {"part": parts})
     before = open_shards(shards)
-    _check(before, Path(out), how)
+    _check(before, out, how)
     groups = picture_groups(before, how.within)
     earlier = sum(step.step == "split" for step in before.manifest.steps)
     part_of_group = how.parts_of(groups.names, earlier)
     _check_filled(part_of_group, how)
     part_of = _of_questions(part_of_group, groups)
     step = step_entry("split", "by-picture", how, options, before.digest)
-    with new_folder(Path(out), options.overwrite, run_digest([step])) as folder:
+    with new_folder(out, options.overwrite, run_digest([step]), options.scratch) as folder:
         ledger = Ledger(folder / LEDGER, "split")
         entries = read_ledger(before.ledger_path)
         ledger.resume(before.manifest.balance, entries)
@@ -105,7 +105,7 @@ def split(
     return _outcome(manifest, how, groups)
 
 
-def _check(before: Shards, out: Path, how: SplitOptions) -> None:
+def _check(before: Shards, out: Path | str, how: SplitOptions) -> None:
     if before.is_at(out):
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     splits = before.manifest.splits

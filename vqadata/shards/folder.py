@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from vqadata.output_folder import (
     sync_folder,
     sync_tree,
 )
+from vqadata.shards.destination import Destination, outgoing
+from vqadata.shards.file_system import is_url
 from vqadata.shards.journal import JOURNAL, Journal
 from vqadata.shards.manifest import (
     EVIDENCE,
@@ -38,30 +41,64 @@ from vqadata.shards.manifest import (
     ShardEntry,
     StepEntry,
     manifest_text,
+    read_manifest,
 )
 
 told = logging.getLogger("vqadata.told")
 
 
 @contextmanager
-def new_folder(folder: Path, overwrite: bool, run: str) -> Iterator[Path]:
-    """Prepare ``folder`` for shards; see :func:`vqadata.output_folder.staged_folder`.
+def new_folder(
+    out: Path | str, overwrite: bool, run: str, scratch: Path | None = None
+) -> Iterator[Path]:
+    """Prepare a folder for shards; see :func:`vqadata.output_folder.staged_folder`.
 
     Args:
-        folder: The output folder. Shards that an unfinished run of the same kind has finished are
-            kept, to be compared with the rows of this one.
+        out: The output folder, or a URL, to which the finished folder is sent. Shards that an
+            unfinished run of the same kind has finished are kept, to be compared with the rows of
+            this one.
         overwrite: Replace a finished folder.
         run: What is done; see :func:`~vqadata.shards.journal.run_digest`.
+        scratch: In which folder to make what goes to a URL.
 
     Yields:
         The subfolder to write in; a :class:`~vqadata.shards.journal.Journal` of it is begun.
 
     Raises:
-        VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files.
+        VqaDataError: The folder is finished and ``overwrite`` is not set, or holds other files; or
+            it cannot be written.
     """
+    if not is_url(out):
+        with _local_folder(Path(out), overwrite, run) as staging:
+            yield staging
+        return
+    Destination(str(out)).check(overwrite)
+    with outgoing(str(out), scratch, _is_ours) as folder:
+        _reopen(folder, run)
+        with _local_folder(folder, overwrite=True, run=run) as staging:
+            yield staging
+
+
+@contextmanager
+def _local_folder(folder: Path, overwrite: bool, run: str) -> Iterator[Path]:
     with staged_folder(folder, overwrite, SHARD_FOLDER, partial(_resume, folder, run)) as staging:
         Journal(staging).begin(run)
         yield staging
+
+
+def _reopen(folder: Path, run: str) -> None:
+    """Take a folder that was finished but not sent for one that this run has not finished.
+
+    Its shards are kept for their bytes, as always, so they need not come of the same run.
+    """
+    if (folder / MANIFEST).exists():
+        manifest, _ = read_manifest(folder)
+        (folder / UNFINISHED).mkdir(exist_ok=True)
+        journal = Journal(folder / UNFINISHED)
+        journal.begin(run)
+        for shard in manifest.shards:
+            journal.add(shard)
+        (folder / MANIFEST).unlink()
 
 
 def _resume(folder: Path, run: str) -> Leftover:
@@ -176,10 +213,18 @@ def _unbalanced(folder: Path, manifest: Manifest) -> VqaDataError:
 
 def _remove_ours(folder: Path) -> None:
     """Remove a former data set; the manifest first, so that nobody reads the rest."""
-    names = [MANIFEST, PARTIAL_MANIFEST, LEDGER, FINDINGS, PICTURES, REPORT]
-    for path in [*(folder / name for name in names), *sorted(folder.glob("*.arrow"))]:
-        path.unlink(missing_ok=True)
-    shutil.rmtree(folder / EVIDENCE, ignore_errors=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for path in sorted(folder.iterdir()) if folder.exists() else []:
+        if path.name == EVIDENCE:
+            shutil.rmtree(path)
+        elif _is_ours(path.name):
+            path.unlink()
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file of that name is part of a data set."""
+    names = (MANIFEST, PARTIAL_MANIFEST, LEDGER, FINDINGS, PICTURES, REPORT)
+    return name in names or fnmatch(name, "*.arrow") or name.startswith(f"{EVIDENCE}/")
 
 
 SHARD_FOLDER = FolderKind(MANIFEST, "data set", _remove_ours, _saved)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.errors import DamageError, OptionError
 from vqadata.record import Record
+from vqadata.shards.file_system import is_url
 from vqadata.shards.manifest import (
     MANIFEST,
     BatchEntry,
@@ -24,10 +25,10 @@ from vqadata.shards.manifest import (
 )
 from vqadata.shards.message import MessageError
 from vqadata.shards.read_options import ReadOptions
-from vqadata.shards.remote import RemoteStore, is_url
+from vqadata.shards.remote import store_at
 from vqadata.shards.scan import Fault
 from vqadata.shards.schema import IMAGES, shard_schema
-from vqadata.shards.store import LocalStore, Store
+from vqadata.shards.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,9 +50,21 @@ def open_shards(folder: Path | str, options: ReadOptions | None = None) -> Shard
         ShardError: The folder is missing, unfinished, damaged or of another version.
     """
     options = options or ReadOptions()
-    if is_url(folder):
-        return Shards(RemoteStore(str(folder), options), options)
-    return Shards(LocalStore(Path(folder)), options)
+    return Shards(store_at(folder, options), options)
+
+
+def file_at(place: Path | str, name: str) -> Path | None:
+    """A local path of a file beside the shards, by its name; ``None`` if there is none.
+
+    Args:
+        place: A finished folder, or a URL.
+        name: The file.
+    """
+    if not is_url(place):
+        return path if (path := Path(place) / name).exists() else None
+    shards = open_shards(place)
+    found = [entry for entry in shards.manifest.files if entry.file == name]
+    return shards.file(found[0]) if found else None
 
 
 class Damage(NamedTuple):
@@ -223,9 +236,11 @@ class Shards:
         """
         return self._store.file(self.manifest.ledger)
 
-    def is_at(self, path: Path) -> bool:
-        """Whether ``path`` is where these shards lie."""
-        return not is_url(self.where) and path.resolve() == self.folder.resolve()
+    def is_at(self, place: Path | str) -> bool:
+        """Whether a folder, or a URL, is where these shards lie."""
+        if is_url(place) or is_url(self.where):
+            return str(place).rstrip("/") == self.where
+        return Path(place).resolve() == self.folder.resolve()
 
     def path(self, name: str) -> str:
         """The name of one of its files for people: a path, or a URL."""

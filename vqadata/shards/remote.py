@@ -11,29 +11,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import random
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vqadata.digests import bytes_digest
-from vqadata.errors import MissingExtraError, ShardError, VqaDataError
+from vqadata.errors import ShardError
 from vqadata.shards.cache import BatchCache, default_cache
+from vqadata.shards.file_system import HOPELESS, Patience, file_system, is_url
 from vqadata.shards.manifest import MANIFEST, BatchEntry, FileEntry, ShardEntry, check_file
 from vqadata.shards.message import MessageError, Segments, checked_rows
 from vqadata.shards.read_options import ReadOptions
 from vqadata.shards.scan import Fault, parts_of
+from vqadata.shards.store import LocalStore
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MOST_WAIT = 30.0
-"""Seconds of the longest wait between two tries."""
-
-HOPELESS = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, TypeError)
-"""Errors that another try does not mend."""
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +128,7 @@ class RemoteStore:
         url, whole, found = self._connection.inside(shard.file), hashlib.sha256(), []
         try:
             for part in parts_of(shard):
-                patience, faults = _Patience(self._options), None
+                patience, faults = Patience(self._options), None
                 while faults is None or (faults and patience.wait(str(faults[0]))):
                     data = self._fetch_range(url, part.offset, part.length, shard.bytes, patience)
                     faults = part.faults(shard.file, bytes_digest(data))
@@ -181,7 +175,7 @@ class RemoteStore:
         import pyarrow as pa
 
         size = entry.length if pictures else entry.text_length
-        url, patience = self._connection.inside(shard.file), _Patience(self._options)
+        url, patience = self._connection.inside(shard.file), Patience(self._options)
         while True:
             try:
                 data = self._fetch_range(url, entry.offset, size, shard.bytes, patience)
@@ -198,7 +192,7 @@ class RemoteStore:
                 return message
 
     def _fetch_range(
-        self, url: str, start: int, size: int, whole: int, patience: _Patience
+        self, url: str, start: int, size: int, whole: int, patience: Patience
     ) -> bytes:
         """Some bytes of a file; a short answer is completed.
 
@@ -225,7 +219,7 @@ class RemoteStore:
 
     def _fetch_whole(self, name: str, is_whole: Callable[[bytes], bool]) -> bytes:
         """A whole file of unknown size."""
-        url, patience = self._connection.inside(name), _Patience(self._options)
+        url, patience = self._connection.inside(name), Patience(self._options)
         while True:
             try:
                 data: bytes = self._connection.files.cat_file(url)
@@ -245,7 +239,7 @@ class _Connection:
 
     def __init__(self, url: str, read_ahead: int) -> None:
         self.process = os.getpid()
-        self.files, self._root = _file_system(url)
+        self.files, self._root = file_system(url)
         self.threads = ThreadPoolExecutor(max(read_ahead, 1), "vqadata-read-ahead")
         self.coming: dict[str, Future[pa.Buffer]] = {}
         self._most_coming = 2 * max(read_ahead, 1)
@@ -261,65 +255,20 @@ class _Connection:
         return f"{self._root.rstrip('/')}/{name}"
 
 
-class _Patience:
-    """How often and how long to wait for a store that fails."""
+def store_at(place: Path | str, options: ReadOptions | None = None) -> LocalStore | RemoteStore:
+    """The store at a path or a URL.
 
-    def __init__(self, options: ReadOptions) -> None:
-        self._left = options.retries
-        self._seconds = options.backoff_seconds
-
-    def wait(self, problem: str) -> bool:
-        """Wait before another try; whether there is to be one."""
-        if not self._left:
-            return False
-        self._left -= 1
-        log.debug("%s; tried again in %.1f s", problem, self._seconds)
-        # Uneven, so that many readers do not come back at the same moment.
-        time.sleep(self._seconds * random.uniform(0.5, 1))  # noqa: S311 - no secret
-        self._seconds = min(2 * self._seconds, MOST_WAIT)
-        return True
+    Raises:
+        VqaDataError: The URL is of a kind that is not known, or its library is not installed.
+    """
+    if is_url(place):
+        return RemoteStore(str(place), options or ReadOptions())
+    return LocalStore(Path(place))
 
 
 def cache_name(entry: BatchEntry, pictures: bool) -> str:
     """The name of a batch in the cache: the digests of its bytes."""
     return f"{entry.text_xxh3}-{entry.pictures_xxh3}" if pictures else entry.text_xxh3
-
-
-def is_url(place: Path | str) -> bool:
-    """Whether a place is named by a URL."""
-    return "://" in str(place)
-
-
-def _file_system(url: str) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ImportError:
-        raise MissingExtraError(url, "remote", "fsspec") from None
-    try:
-        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
-    except ImportError as error:
-        if url.startswith("s3://"):
-            from pyarrow.fs import FileSystem
-
-            files, root = FileSystem.from_uri(url)
-            return _ArrowFiles(files), root
-        raise VqaDataError(url, str(error), "", "Install the package that it names.") from None
-    except ValueError as error:
-        raise VqaDataError(url, str(error), "a URL that fsspec knows", "Check the URL.") from None
-
-
-class _ArrowFiles:
-    """S3 by the client in pyarrow, where s3fs is not installed; both read the usual variables."""
-
-    def __init__(self, files: Any) -> None:
-        self._files = files
-
-    def cat_file(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
-        """Some bytes of a file, or all; as in fsspec."""
-        with self._files.open_input_file(path) as file:
-            if start is None or end is None:
-                return bytes(file.read())
-            return bytes(file.read_at(end - start, start))
 
 
 def _hopeless(error: Exception) -> Exception:

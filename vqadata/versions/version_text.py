@@ -33,7 +33,7 @@ class View(NamedTuple):
         return found.equal if self.whole else not any(found.counts[kind] for kind in self.kinds)
 
 
-def parts(outcome: SplitOutcome, out: Path) -> str:
+def parts(outcome: SplitOutcome, out: Path | str) -> str:
     """What each part got, and what a person should know before trusting it."""
     rows: list[tuple[str, ...]] = [("part", "rows", "pictures", "share wanted", "share got")]
     rows += [

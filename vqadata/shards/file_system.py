@@ -1,0 +1,115 @@
+"""File systems behind URLs, and patience with them.
+
+They are those of fsspec: ``s3://``, ``gs://``, ``https://``, ``memory://``, ``file://`` and more.
+For ``s3://`` the client in pyarrow does where ``s3fs`` is not installed.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Any
+
+from vqadata.errors import MissingExtraError, VqaDataError
+from vqadata.shards.read_options import ReadOptions
+
+MOST_WAIT = 30.0
+"""Seconds of the longest wait between two tries."""
+
+HOPELESS = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, TypeError)
+"""Errors that another try does not mend."""
+
+PIECE = 8 << 20
+"""Bytes that are read at a time of a file that is sent."""
+
+log = logging.getLogger(__name__)
+
+
+def is_url(place: Path | str) -> bool:
+    """Whether a place is named by a URL."""
+    return "://" in str(place)
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, with fsspec's methods, and the path of the URL in it.
+
+    Raises:
+        VqaDataError: The URL is of a kind that is not known, or its library is not installed.
+    """
+    try:
+        import fsspec
+    except ImportError:
+        raise MissingExtraError(url, "remote", "fsspec") from None
+    try:
+        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
+    except ImportError as error:
+        if url.startswith("s3://"):
+            from pyarrow.fs import FileSystem
+
+            files, root = FileSystem.from_uri(url)
+            return _ArrowFiles(files), root
+        raise VqaDataError(url, str(error), "", "Install the package that it names.") from None
+    except ValueError as error:
+        raise VqaDataError(url, str(error), "a URL that fsspec knows", "Check the URL.") from None
+
+
+class _ArrowFiles:
+    """S3 by the client in pyarrow, where s3fs is not installed; both read the usual variables."""
+
+    def __init__(self, files: Any) -> None:
+        self._files = files
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
+        """Some bytes of a file, or all; as in fsspec."""
+        with self._files.open_input_file(path) as file:
+            if start is None or end is None:
+                return bytes(file.read())
+            return bytes(file.read_at(end - start, start))
+
+    def put_file(self, here: str, path: str) -> None:
+        """Send a file."""
+        with Path(here).open("rb") as source, self._files.open_output_stream(path) as file:
+            copyfileobj(source, file, PIECE)
+
+    def pipe_file(self, path: str, data: bytes) -> None:
+        """Write the bytes of a file."""
+        with self._files.open_output_stream(path) as file:
+            file.write(data)
+
+    def rm_file(self, path: str) -> None:
+        """Remove a file."""
+        self._files.delete_file(path)
+
+    def find(self, root: str, detail: bool) -> dict[str, dict[str, Any]]:  # noqa: ARG002
+        """The files under a folder, with their sizes."""
+        from pyarrow.fs import FileSelector, FileType
+
+        chosen = FileSelector(root, allow_not_found=True, recursive=True)
+        found = self._files.get_file_info(chosen)
+        return {each.path: {"size": each.size} for each in found if each.type == FileType.File}
+
+    def invalidate_cache(self) -> None:
+        """Nothing: it keeps no lists."""
+
+
+class Patience:
+    """How often and how long to wait for a store that fails."""
+
+    def __init__(self, options: ReadOptions) -> None:
+        """Begin with all tries left."""
+        self._left = options.retries
+        self._seconds = options.backoff_seconds
+
+    def wait(self, problem: str) -> bool:
+        """Wait before another try; whether there is to be one."""
+        if not self._left:
+            return False
+        self._left -= 1
+        log.debug("%s; tried again in %.1f s", problem, self._seconds)
+        # Uneven, so that many readers do not come back at the same moment.
+        time.sleep(self._seconds * random.uniform(0.5, 1))  # noqa: S311 - no secret
+        self._seconds = min(2 * self._seconds, MOST_WAIT)
+        return True
