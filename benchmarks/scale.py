@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.scale --pictures 20000`` converts and cleans self-made pictures with five
 questions each on every engine and compares the folders. ``--quiet`` is for a machine that does
-nothing else: a plain loop, no worker and two workers in turn over the same pictures, by wall time.
+nothing else: a plain loop, no worker and two workers in turn over the same pictures, by wall time,
+and in the end what two workers gain, of the medians.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from tests.killing_workers import TwoNodes
@@ -124,22 +126,59 @@ def compare(folder: Path, pictures: int, side: int, ray: bool) -> None:
         print(f"| {name} | {figures} | {verdict} |", flush=True)
 
 
-def quiet(folder: Path, pictures: int, side: int) -> None:
+WORKERS = {"no worker": ["--workers", "0"], "two processes": ["--workers", "2"],
+           "two threads": ["--workers", "2", "--worker-kind", "threads"]}  # fmt: skip
+
+
+def quiet(folder: Path, pictures: int, side: int, turns: int) -> None:
     data = make(folder / "data", pictures, side)
-    run(["convert", "coco-vqa", *data, "-o", str(folder / "made")])
-    for turn in range(3):
-        for name, words in (
-            ("no worker", ["--workers", "0"]),
-            ("two processes", ["--workers", "2"]),
-            ("two threads", ["--workers", "2", "--worker-kind", "threads"]),
-        ):
-            out = folder / "clean"
-            cost = run(["clean", str(folder / "made"), "-o", str(out), "--no-cache",
-                        "--only", "audit", *words])  # fmt: skip
-            loop = _loop_cpu(folder / "made") if name == "no worker" else 0.0
-            beside = f"; a plain loop over the same function {loop:.1f} CPU s" if loop else ""
-            print(f"turn {turn}: {name}: {cost.wall:.1f} s wall, {cost.cpu:.1f} CPU s{beside}")
+    made, out = folder / "made", folder / "clean"
+    run(["convert", "coco-vqa", *data, "-o", str(made)])
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in WORKERS}
+    for turn in range(turns):
+        print(_loop(made))
+        for name, words in WORKERS.items():
+            cost = run(
+                ["clean", str(made), "-o", str(out), "--no-cache", "--only", "audit", *words]
+            )
             shutil.rmtree(out)
+            alone = _pass_wall(made, words)
+            spent[name].append((cost.wall, alone))
+            print(f"turn {turn}: {name}: command {cost.wall:.1f} s wall, {cost.cpu:.1f} CPU s; "
+                  f"the pass in it {alone:.1f} s wall", flush=True)  # fmt: skip
+    for what, place in (("the command", 0), ("the pass", 1)):
+        middle = {name: median(each[place] for each in times) for name, times in spent.items()}
+        for name in list(WORKERS)[1:]:
+            print(f"{what}: {name} are {middle['no worker'] / middle[name]:.2f} times no worker")
+
+
+PASS = """
+import sys, tempfile, time
+from pathlib import Path
+from vqadata.cleaners.audit import Audit
+from vqadata.command_line import spare_pandas
+from vqadata.examination import ExaminationOptions, examine
+from vqadata.shards.reader import open_shards
+spare_pandas()
+place, workers, kind = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+options = ExaminationOptions(no_cache=True, workers=workers, worker_kind=kind)
+with tempfile.TemporaryDirectory() as folder:
+    begun = time.monotonic()
+    examine(open_shards(place), [Audit()], options, Path(folder))
+    print(time.monotonic() - begun)
+"""
+"""The pass over pictures alone, with the start of its workers."""
+
+
+def _pass_wall(shards: Path, words: list[str]) -> float:
+    kind = "threads" if "threads" in words else "processes"
+    return float(_said(PASS, str(shards), words[1], kind))
+
+
+def _said(program: str, *words: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True,
+                          check=True)  # fmt: skip
+    return done.stdout
 
 
 LOOP = """
@@ -172,13 +211,10 @@ print(*spent)
 """The same chunks by a plain loop and by the engine without workers, in turns."""
 
 
-def _loop_cpu(shards: Path) -> float:
-    done = subprocess.run([sys.executable, "-c", LOOP, str(shards)], capture_output=True, text=True,
-                          check=True)  # fmt: skip
-    plain, engine = map(float, done.stdout.split())
-    print(f"plain loop {plain:.2f} CPU s, engine without workers {engine:.2f}: "
-          f"{engine / plain:.3f}x")  # fmt: skip
-    return plain + engine
+def _loop(shards: Path) -> str:
+    plain, engine = map(float, _said(LOOP, str(shards)).split())
+    return (f"all pictures by a plain loop {plain:.2f} CPU s, by the engine without workers "
+            f"{engine:.2f}: {engine / plain:.3f}x")  # fmt: skip
 
 
 def main() -> None:
@@ -186,11 +222,12 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--side", type=int, default=96, help="Shorter side of a picture.")
     parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--no-ray", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.quiet:
-            quiet(Path(folder), given.pictures, given.side)
+            quiet(Path(folder), given.pictures, given.side, given.turns)
         else:
             compare(Path(folder), given.pictures, given.side, not given.no_ray)
 

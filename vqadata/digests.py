@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
@@ -23,8 +24,15 @@ def text_key(text: str) -> int:
     return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
 
 
+LARGE = 1 << 16
+"""Bytes of a write from which on it is worth to let a thread digest them."""
+
+
 class HashingFile:
     """A file to write whose bytes are digested on their way, so that they need not be read again.
+
+    The sha256 of what was written last is taken beside what comes next, where there is another
+    processor: it takes longer than the writing. What is written must not change afterwards.
 
     Args:
         path: The file.
@@ -36,6 +44,8 @@ class HashingFile:
 
         self._file = path.open("wb")
         self._whole = hashlib.sha256()
+        self._beside = ThreadPoolExecutor(1, "sha256")
+        self._digesting: Future[None] | None = None
         self._part = xxhash.xxh3_128()
         self._ends: list[int] = []
         self._parts: list[str] = []
@@ -60,7 +70,7 @@ class HashingFile:
     def write(self, data: bytes) -> int:
         """Write some bytes."""
         rest = memoryview(data)
-        self._whole.update(rest)
+        self._digest(data)
         self.size += len(rest)
         while self._ends and self.size >= self._ends[0]:
             cut = len(rest) - (self.size - self._ends.pop(0))
@@ -71,12 +81,27 @@ class HashingFile:
         self._part.update(rest)
         return self._file.write(data)
 
+    def _digest(self, data: bytes) -> None:
+        """Take the sha256 of some bytes behind those that were written before."""
+        self._wait()
+        if len(data) < LARGE:
+            self._whole.update(data)
+        else:
+            self._digesting = self._beside.submit(self._whole.update, data)
+
+    def _wait(self) -> None:
+        """Wait until all that was written is digested."""
+        if self._digesting is not None:
+            self._digesting.result()
+            self._digesting = None
+
     def rest(self) -> str:
         """xxh3-128 of what was written behind the last part, hexadecimal."""
         return self._part.hexdigest()
 
     def digest(self) -> str:
         """sha256 of the whole file, hexadecimal."""
+        self._wait()
         return self._whole.hexdigest()
 
     def flush(self) -> None:
@@ -90,6 +115,7 @@ class HashingFile:
 
     def close(self) -> None:
         """Close the file."""
+        self._beside.shutdown()
         self._file.close()
 
 
