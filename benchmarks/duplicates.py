@@ -1,10 +1,11 @@
 """How well near-duplicates are found, and how fast a million hashes are joined.
 
-``make bench-pictures`` runs it. Three sets with planted near-duplicates and look-alikes, by three
-generators: thresholds were chosen on the first (:mod:`benchmarks.planted_pairs`) and, later, on the
-second (:mod:`benchmarks.planted_otherwise`); the third (:mod:`benchmarks.planted_frames`) is the
-check. Base photos are those that scikit-image and, where it is installed, scikit-learn ship;
-``--photos DIR`` takes a folder of yours for the second set and adds it to those of the third.
+``make bench-pictures`` runs it. Four sets with planted near-duplicates and look-alikes, by four
+generators (:mod:`benchmarks.planted_pairs`, :mod:`benchmarks.planted_otherwise`,
+:mod:`benchmarks.planted_frames`, :mod:`benchmarks.planted_rendered`); another ``--seed`` gives
+others. Base photos are those that scikit-image and, where it is installed, scikit-learn ship;
+``--photos DIR`` takes a folder of yours for the second and the fourth set and adds it to those of
+the third. ``--only NAME`` measures one set, without the join of hashes.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import io
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from benchmarks import planted_frames, planted_otherwise, planted_pairs
+from benchmarks import planted_frames, planted_otherwise, planted_pairs, planted_rendered
 from benchmarks.planted_pairs import Planted
 from vqadata.images.hamming import join, radius_for
 from vqadata.images.likeness import CloseUp, close_up
@@ -37,22 +38,37 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--scenes", type=int, default=700, help="Base pictures of each set.")
     options.add_argument("--photos", type=Path, help="Folder of photos for the later sets.")
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--only", choices=[*SETS], help="One set alone.")
     options.add_argument("--hashes", type=int, default=1_000_000)
     chosen = options.parse_args()
-    photos = planted_pairs.base_photos()
-    other = photos if chosen.photos is None else photos_in(chosen.photos)
-    sets = {
-        "the set of the thresholds": planted_pairs.planted(
-            photos, chosen.scenes, chosen.scenes // 8
-        ),
-        "the second generator": planted_otherwise.planted(other, chosen.scenes),
-        "the held-out generator": planted_frames.planted(
-            other if other is photos else other + photos, chosen.scenes
-        ),
-    }
-    for name, pictures in sets.items():
-        quality(name, list(pictures))
-    join_table(chosen.hashes)
+    own = None if chosen.photos is None else photos_in(chosen.photos)
+    for name in SETS if chosen.only is None else [chosen.only]:
+        quality(name, list(SETS[name](own, chosen.scenes, chosen.seed)))
+    if chosen.only is None:
+        join_table(chosen.hashes)
+
+
+Photos = list[Image.Image] | None
+
+
+def _pairs(_: Photos, scenes: int, seed: int) -> Iterator[Planted]:
+    return planted_pairs.planted(planted_pairs.base_photos(), scenes, scenes // 8, seed)
+
+
+def _otherwise(photos: Photos, scenes: int, seed: int) -> Iterator[Planted]:
+    return planted_otherwise.planted(photos or planted_pairs.base_photos(), scenes, seed)
+
+
+def _frames(photos: Photos, scenes: int, seed: int) -> Iterator[Planted]:
+    return planted_frames.planted([*(photos or []), *planted_pairs.base_photos()], scenes, seed)
+
+
+def _rendered(photos: Photos, scenes: int, seed: int) -> Iterator[Planted]:
+    return planted_rendered.planted(photos or planted_pairs.base_photos(), scenes, seed)
+
+
+SETS = {"pairs": _pairs, "otherwise": _otherwise, "frames": _frames, "rendered": _rendered}
 
 
 def photos_in(folder: Path) -> list[Image.Image]:
