@@ -80,7 +80,7 @@ def shown(levels: Array) -> Image.Image:
 
 def a_render(rng: Rng) -> Pair:
     """Balls and blocks on a floor; one has another colour, another form, or another place."""
-    things = []
+    things: list[Any] = []
     while len(things) < rng.integers(3, 7):
         place, size = rng.uniform((-2.2, 0), (2.2, 3.5)), rng.uniform(0.35, 0.7)
         if all(np.hypot(*(place - t[1])) > size + t[2] for t in things):
@@ -94,7 +94,8 @@ def a_render(rng: Rng) -> Pair:
     elif changed == "form":
         form = 1 - form
     else:
-        place = place + (rng.choice([-1, 1]) * rng.uniform(0.7, 1.2), rng.uniform(-0.3, 0.3))
+        step = rng.choice([-1, 1]) * rng.uniform(0.7, 1.2), rng.uniform(-0.3, 0.3)
+        place = place + np.array(step)
     other = [*things]
     other[nearest] = (form, place, size, colour)
     grain = rng.normal(0, 2.5, (HEIGHT, WIDTH, 1))

@@ -7,7 +7,7 @@ pictures alone, so that a run finds what an earlier one left, whatever became of
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -112,8 +112,16 @@ class _Met:
         return found
 
 
-def mentions(split: str, batch: pa.RecordBatch) -> Iterator[Mention]:
-    """Every picture of a batch that has bytes, in order; its pictures are not looked at."""
+def mentions(
+    split: str, batch: pa.RecordBatch, wanted: Container[str] | None = None
+) -> Iterator[Mention]:
+    """Every picture of a batch that has bytes, in order; its pictures are not looked at.
+
+    Args:
+        split: Of the batch.
+        batch: Picture rows.
+        wanted: Digests of the pictures that are asked for; by default all.
+    """
     import pyarrow.compute as pc
 
     facts = batch.column("image_facts").flatten()
@@ -124,7 +132,7 @@ def mentions(split: str, batch: pa.RecordBatch) -> Iterator[Mention]:
     starts = (questions.offsets.to_numpy() - questions.offsets[0].as_py())[:-1]
     sources = files.take(starts).to_pylist()
     for place, digest in enumerate(facts.field("digest").to_pylist()):
-        if digest is not None:
+        if digest is not None and (wanted is None or digest in wanted):
             path = paths[place]
             yield Mention(digest, place, path, group_of(path, sources[rows[place]], split))
 

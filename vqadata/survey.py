@@ -128,7 +128,7 @@ class Survey:
             by_batch.setdefault(self.batch_of[self._row(digest)], set()).add(digest)
         for number, chosen in sorted(by_batch.items()):
             batch = self.shards.batch(number)
-            first = {m.digest: m for m in reversed(list(mentions("", batch)))}
+            first = {m.digest: m for m in reversed(list(mentions("", batch, chosen)))}
             found = sorted((first[digest] for digest in chosen), key=lambda m: m.place)
             yield from views(batch, tuple(found))
             self.shards.release(number)

@@ -170,9 +170,15 @@ def _refined(a: Pixels, b: Pixels, fit: Pixels, level: tuple[int, int, float]) -
 
 
 def averaged(pixels: Pixels, size: int) -> Pixels:
-    """Square pictures made smaller by a whole number."""
-    side = pixels.shape[1] // size
-    return pixels.reshape(-1, side, size, side, size).mean((2, 4)) if size > 1 else pixels
+    """Square pictures made smaller by a power of two, as float32."""
+    import numpy as np
+
+    small = pixels.astype(np.float32, copy=False)
+    while size > 1:  # by half at a time, which is many times as quick as a mean over blocks
+        rows = small[:, ::2] + small[:, 1::2]
+        small = (rows[:, :, ::2] + rows[:, :, 1::2]) * np.float32(0.25)
+        size //= 2
+    return small
 
 
 def _improved(a: Pixels, b: Pixels, fit: Pixels, loose: float) -> Pixels:
@@ -230,20 +236,31 @@ def warped_by(a: Pixels, fit: Pixels) -> tuple[Pixels, Pixels]:
         a: float32, shape (pairs, side, side).
         fit: The numbers of a :class:`Fit`; gain and offset are not used.
     """
+    across, left_right = _stretched(a.transpose(0, 2, 1), fit[:, 0], fit[:, 1])
+    out, up_down = _stretched(across.transpose(0, 2, 1), fit[:, 2], fit[:, 3])
+    return out, up_down[:, :, None] & left_right[:, None, :]
+
+
+def _stretched(a: Pixels, scale: Pixels, shift: Pixels) -> tuple[Pixels, Pixels]:
+    """Rows of pictures between those that they have, and which of them lie inside.
+
+    Whole rows are taken at once, which is many times as quick as pixels one by one.
+    """
     import numpy as np
 
     side = a.shape[1]
-    out, seen = a, []
-    for axis, scale, shift in ((2, fit[:, 0], fit[:, 1]), (1, fit[:, 2], fit[:, 3])):
-        place = (_places(side) * scale[:, None] + shift[:, None] + 1) * (side / 2) - 0.5
-        seen.append((place > -0.5) & (place < side - 0.5))
-        place = np.clip(place, 0, side - 1.001)
-        low = place.astype(np.intp)
-        shape = (len(a), 1, side) if axis == 2 else (len(a), side, 1)
-        part, low = (place - low).reshape(shape), low.reshape(shape)
-        before = np.take_along_axis(out, low, axis)
-        out = before + part * (np.take_along_axis(out, low + 1, axis) - before)
-    return out, seen[1][:, :, None] & seen[0][:, None, :]
+    place = (_places(side) * scale[:, None] + shift[:, None] + 1) * (side / 2) - 0.5
+    inside = (place > -0.5) & (place < side - 0.5)
+    place = np.clip(place, 0, side - 1.001)
+    low = place.astype(np.intp)
+    part = (place - low.astype(np.float32))[:, :, None]
+    rows, first = np.ascontiguousarray(a), np.arange(len(a))[:, None]
+    before = rows[first, low]
+    after = rows[first, low + 1]
+    after -= before
+    after *= part
+    after += before
+    return after, inside
 
 
 def _straight(fit: Pixels, turned: Pixels, a: Pixels, b: Pixels) -> tuple[Pixels, Pixels, Pixels]:

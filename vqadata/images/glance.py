@@ -167,10 +167,10 @@ def box_mean(pixels: Pixels, side: int) -> Pixels:
 
     half = side // 2
     edges = [(0, 0)] * (pixels.ndim - 2) + [(half + 1, half)] * 2
-    sums = np.pad(pixels, edges).cumsum(-2).cumsum(-1)
+    sums = np.pad(pixels, edges).astype(np.float64, copy=False).cumsum(-2).cumsum(-1)
     total: Pixels = sums[..., side:, side:] - sums[..., :-side, side:]
     total = total - sums[..., side:, :-side] + sums[..., :-side, :-side]
-    return total / side**2
+    return (total / side**2).astype(pixels.dtype)
 
 
 def _smooth(pixels: Pixels) -> Pixels:
@@ -189,9 +189,7 @@ def _smooth(pixels: Pixels) -> Pixels:
 
 def _blocks(pixels: Pixels) -> Pixels:
     """Means of overlapping blocks, each half a block from the next."""
-    half, count = BLOCK // 2, len(pixels)
-    side = pixels.shape[1] // half
-    small = pixels.reshape(count, side, half, side, half).mean((2, 4))
+    small = averaged(pixels, BLOCK // 2)
     rows = small[:, 1:] + small[:, :-1]
     blocks: Pixels = (rows[:, :, 1:] + rows[:, :, :-1]) / 4
     return blocks

@@ -125,16 +125,12 @@ class CloseUp(NamedTuple):
     """Width by height of the picture itself."""
     tints: Pixels
     """Differences of the colours blue and red from grey, float32, shape (2, 32, 32)."""
+    flat: bool
+    """Whether so little is to be seen that a moved or another thing may pass for a crop."""
 
     def mirrored(self) -> CloseUp:
         """The mirror image."""
         return self._replace(pixels=self.pixels[:, ::-1], tints=self.tints[:, :, ::-1])
-
-    def is_flat(self) -> bool:
-        """Whether so little is to be seen that a moved or another thing may pass for a crop."""
-        side = CLOSE_SIDE // FLAT_BLOCK
-        blocks = self.pixels.reshape(side, FLAT_BLOCK, side, FLAT_BLOCK)
-        return bool((blocks.std((1, 3)) > FLAT_DETAIL).mean() < FLAT)
 
 
 def close_up(rgb: Pixels) -> CloseUp:
@@ -149,7 +145,17 @@ def close_up(rgb: Pixels) -> CloseUp:
     small = Image.fromarray(rgb).resize((CLOSE_SIDE, CLOSE_SIDE), Image.Resampling.BILINEAR)
     bands = np.asarray(small.resize((TINT_SIDE, TINT_SIDE), Image.Resampling.BOX).convert("YCbCr"))
     tints = np.moveaxis(bands[:, :, 1:], 2, 0).astype(np.float32) - 128
-    return CloseUp(np.asarray(small.convert("L")), rgb.shape[1] / rgb.shape[0], tints)
+    pixels = np.asarray(small.convert("L"))
+    return CloseUp(pixels, rgb.shape[1] / rgb.shape[0], tints, is_flat(pixels))
+
+
+def is_flat(pixels: Pixels) -> bool:
+    """Whether few blocks of a picture for the second look have any details."""
+    import numpy as np
+
+    side = CLOSE_SIDE // FLAT_BLOCK
+    blocks = pixels.astype(np.float32).reshape(side, FLAT_BLOCK, side, FLAT_BLOCK)
+    return bool((blocks.var((1, 3)) > FLAT_DETAIL**2).mean() < FLAT)
 
 
 def colours_apart(fit: Fit, first: CloseUp, second: CloseUp, mixed: bool = False) -> Pixels:
@@ -211,11 +217,18 @@ def same_tints(fit: Fit, first: CloseUp, second: CloseUp) -> bool:
     return not (across[1:] & across[:-1]).any()
 
 
-def same_drawing(fit: Fit, first: CloseUp, second: CloseUp) -> bool:
-    """Whether two flat pictures are alike in ground and light, too: their outlines say little."""
-    gain = float(fit.numbers[0, 4])
-    coloured = int((colours_apart(fit, first, second) > FLAT_COLOUR).sum())
-    return 1 / FLAT_GAIN <= gain <= FLAT_GAIN and coloured < OTHER_CELLS
+def same_light(fit: Fit) -> bool:
+    """Whether flat pictures are alike in their light, too: their outlines say little."""
+    return 1 / FLAT_GAIN <= float(fit.numbers[0, 4]) <= FLAT_GAIN
+
+
+def same_ground(apart: Pixels) -> bool:
+    """Whether flat pictures are alike in their colours, too.
+
+    Args:
+        apart: What :func:`colours_apart` gives.
+    """
+    return int((apart > FLAT_COLOUR).sum()) < OTHER_CELLS
 
 
 def look_closer(fit: Fit, first: CloseUp, second: CloseUp) -> Closer:

@@ -24,7 +24,8 @@ from vqadata.images.likeness import (
     colours_apart,
     has_other_tint,
     look_closer,
-    same_drawing,
+    same_ground,
+    same_light,
     same_tints,
 )
 from vqadata.images.prints import Prints
@@ -116,7 +117,9 @@ class Comparison(NamedTuple):
             likely = self.near and largest <= FARTHEST and spread <= MOST_SPREAD
             if likely or largest <= CERTAIN:
                 one, two = int(a[kept[place]]), int(b[kept[place]])
-                yield one, two, largest, fit.only(np.array([place]))
+                own = fit.only(np.array([place]))
+                if _has_most(own):
+                    yield one, two, largest, own
 
     def _looked_at(self, waiting: list[tuple[int, int, float, Fit]]) -> Iterator[NearPair]:
         """Those of some pairs that are near-duplicates at a second look."""
@@ -132,11 +135,11 @@ class Comparison(NamedTuple):
 
 def _told(fit: Fit, largest: float, first: CloseUp, second: CloseUp) -> tuple[Level | None, bool]:
     """How alike a pair is at a second look, and whether by text; ``None``: two pictures."""
-    apart = colours_apart(fit, first, second)
-    flat = first.is_flat() or second.is_flat()
-    if int((apart > OTHER_COLOUR).sum()) > TEXT_CELLS or not _has_most(fit):
+    flat = first.flat or second.flat
+    if flat and not same_light(fit):
         return None, False
-    if flat and not same_drawing(fit, first, second):
+    apart = colours_apart(fit, first, second)
+    if int((apart > OTHER_COLOUR).sum()) > TEXT_CELLS or (flat and not same_ground(apart)):
         return None, False
     closer = look_closer(fit, first, second)
     certain = largest <= CERTAIN and not flat and not closer.is_spot()
