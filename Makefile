@@ -48,9 +48,10 @@ types: $(BIN)/.installed
 fuzz: $(BIN)/.installed  ## 10,000 damaged files over all sources; minutes
 	$(BIN)/python -m tests.mutations --count $(or $(COUNT),10000)
 
-exam: $(BIN)/.installed  ## 1,000 damaged folders of shards, 300 killed runs; an hour
+exam: $(BIN)/.installed  ## 1,000 damaged folders of shards, 300 killed runs, 1,000 resumed; an hour
 	$(BIN)/python -m tests.corruption --count 1000
 	$(BIN)/python -m tests.killing --count 200
+	$(BIN)/python -m tests.stopping --count 1000
 	$(BIN)/python -m tests.killing_workers --count 60
 	$(BIN)/python -m tests.killing_workers --count 40 --engine ray
 
