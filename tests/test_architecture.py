@@ -16,7 +16,7 @@ MODULES = sorted(p for package in ("vqadata", "vqatrain") for p in (ROOT / packa
 
 FLOORS = [
     {"errors", "yaml_file", "digests", "spill", "id_index", "paged", "long_dict", "stretches",
-     "grouping", "shares",
+     "grouping", "shares", "run_events",
      "folder_lock", "output_folder", "page.*"},
     {"record", "images.header", "flags", "receipt", "shards.features", "images.perceptual",
      "images.alignment", "images.glance", "images.likeness", "images.details", "images.hamming",
@@ -32,7 +32,7 @@ FLOORS = [
     {"ledger", "shards.journal", "shards.writer", "images.book", "shards.store", "shards.remote",
      "shards.destination"},
     {"shards.folder", "shards.reader", "markup", "picture_batch", "numbered"},
-    {"export_rows", "outbox", "loader.*", "chunks", "findings"},
+    {"export_rows", "outbox", "shards.events", "loader.*", "chunks", "findings"},
     {"steps", "conversations", "survey"},
     {"words.*", "ocr.*", "look_alikes", "picture_ids"},
     {"discover", "shards.verify", "shards.contents", "story", "figures", "layouts.*",

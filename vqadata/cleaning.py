@@ -17,6 +17,8 @@ from vqadata.examination import ExaminationOptions, examine, put_away
 from vqadata.images.decode import NORMALISATION
 from vqadata.judging import Hearing
 from vqadata.ledger import read_ledger
+from vqadata.run_events import run as telling
+from vqadata.shards import events
 from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.journal import Journal, run_digest
 from vqadata.shards.manifest import PICTURES, Manifest, StepEntry
@@ -83,7 +85,10 @@ def clean(
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
     policy = {"report_only": report_only, "normalisation": NORMALISATION}
     steps = [_step(cleaner, options, before.digest, policy) for cleaner in chosen]
-    with new_folder(out, options.overwrite, run_digest(steps), options.scratch) as folder:
+    with (
+        telling("clean", [events.read(before)], out) as told,
+        new_folder(out, options.overwrite, run_digest(steps), options.scratch) as folder,
+    ):
         survey = examine(before, chosen, examination, folder)
         with TemporaryDirectory(dir=folder, prefix="beside-") as room:
             examiner = partial(_beside, examination=examination, room=Path(room))
@@ -103,7 +108,8 @@ def clean(
                 written = writer.close()
         put_away(folder)
         history = [*before.manifest.steps, *steps]
-        return finish(folder, history, before.manifest.inputs, written, hearing.ledger)
+        made = finish(folder, history, before.manifest.inputs, written, hearing.ledger)
+        return events.made(told, made)
 
 
 def _step(

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vqadata.command_line import CONFIG, LOG_JSON, OUT, PLACE, STRICT, run_program, spare_pandas
+from vqadata.command_line import (
+    CONFIG,
+    LINEAGE,
+    LOG_JSON,
+    OUT,
+    PLACE,
+    STRICT,
+    run_program,
+    spare_pandas,
+)
 from vqadata.convert_commands import convert
 from vqadata.export_commands import export
 from vqadata.flags import ModelCommand, build
@@ -27,6 +36,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="vqadata")
 @LOG_JSON
+@LINEAGE
 def program() -> None:
     """Visual question answering data: convert, clean and shard it, every row accounted for.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from vqadata.errors import EXIT_BAD_INPUT, VqaDataError
+from vqadata.run_events import listen
 
 EXIT_INTERRUPTED = 130
 
@@ -109,6 +110,21 @@ LOG_JSON = click.option(
     expose_value=False,
     callback=_log_as_json,
     help="Log one JSON object a line on standard error: messages, progress, and a summary.",
+)
+
+
+def _tell_of_runs(ctx: click.Context, option: click.Parameter, place: str | None) -> None:  # noqa: ARG001
+    if place is not None:
+        listen(place)
+
+
+LINEAGE = click.option(
+    "--lineage",
+    metavar="FILE|URL",
+    expose_value=False,
+    callback=_tell_of_runs,
+    help="Tell what is read and made, as OpenLineage events: a line each in a file, or a POST each "
+    "to an address.",
 )
 
 

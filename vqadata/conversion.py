@@ -18,7 +18,10 @@ from vqadata.images.embedded import EmbeddedPictures
 from vqadata.ledger import Ledger
 from vqadata.markup import guard
 from vqadata.reading.inputs import ledger_names
+from vqadata.run_events import Data
+from vqadata.run_events import run as telling
 from vqadata.shard_writing import write_alone, write_with
+from vqadata.shards import events
 from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.journal import run_digest
 from vqadata.shards.manifest import LEDGER, InputEntry, Manifest, StepEntry
@@ -70,10 +73,19 @@ def convert(
     for root in source.image_root:
         if not root.is_dir():
             raise OptionError("--image-root", f"{root}: no such folder", "a folder of pictures")
-    inputs = _inputs(source.input_files())
+    files = source.input_files()
+    inputs = _inputs(files)
     step = step_entry("convert", source.step_name(), source, options)
     run = run_digest([step], inputs)
-    with _modest_memory(), new_folder(out, options.overwrite, run, options.scratch) as folder:
+    read = [
+        Data(file, f"sha256:{entry.sha256}", size=entry.bytes)
+        for file, entry in zip(files, inputs, strict=True)
+    ]
+    with (
+        telling(f"convert {source.step_name()}", read, out) as told,
+        _modest_memory(),
+        new_folder(out, options.overwrite, run, options.scratch) as folder,
+    ):
         ledger = Ledger(folder / LEDGER, "convert")
         with EmbeddedPictures(folder) as embedded:
             work = Workspace(ledger, folder, embedded)
@@ -85,7 +97,7 @@ def convert(
             else:
                 shards = write_with(engine, settled, source, work, size)
         formed = [e.model_copy(update={"form": ledger.forms.get(e.file)}) for e in inputs]
-        return finish(folder, [step], formed, shards, ledger)
+        return events.made(told, finish(folder, [step], formed, shards, ledger))
 
 
 @contextmanager

@@ -9,6 +9,9 @@ from vqadata.errors import OptionError, VqaDataError
 from vqadata.outbox import Contents, Outbox
 from vqadata.output_folder import staged_folder
 from vqadata.receipt import EXPORT_FOLDER, FORMAT_VERSION, Receipt, move_out
+from vqadata.run_events import Data
+from vqadata.run_events import run as telling
+from vqadata.shards import events
 from vqadata.shards.reader import Shards, open_shards
 from vqadata.steps import Export
 
@@ -34,13 +37,17 @@ def export(
     opened = open_shards(shards)
     if opened.is_at(Path(out)):
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
-    with staged_folder(Path(out), overwrite, EXPORT_FOLDER) as folder:
+    with (
+        telling(f"export {step.step_name()}", [events.read(opened)], out) as told,
+        staged_folder(Path(out), overwrite, EXPORT_FOLDER) as folder,
+    ):
         with Outbox(folder, opened.manifest.splits) as outbox:
             step.write(opened, outbox)
             receipt = _receipt(step, opened, outbox.contents())
         if not receipt.adds_up:
             raise _unbalanced(Path(out), receipt)
         move_out(folder, receipt)
+        told.made(Data(out, rows=receipt.rows, size=sum(file.bytes for file in receipt.files)))
     return receipt
 
 

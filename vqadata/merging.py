@@ -17,6 +17,8 @@ from vqadata.conversion import OutputOptions, versions
 from vqadata.errors import OptionError
 from vqadata.ledger import Ledger, LedgerEntry, read_ledger
 from vqadata.resharding import Plan, replaced, reshard
+from vqadata.run_events import run as telling
+from vqadata.shards import events
 from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.journal import Journal, run_digest
 from vqadata.shards.manifest import LEDGER, InputEntry, Manifest, StepEntry
@@ -172,7 +174,10 @@ def _write(
             raise OptionError("--out", f"{out} is an input", "another folder", "Choose another.")
     plan = _plan(parts)
     last = _step(parts, step, options)
-    with new_folder(out, options.overwrite, run_digest([last]), options.scratch) as folder:
+    with (
+        telling(step, [events.read(part.shards) for part in parts], out) as told,
+        new_folder(out, options.overwrite, run_digest([last]), options.scratch) as folder,
+    ):
         ledger = Ledger(folder / LEDGER, step)
         for part in parts:
             part.resume(ledger)
@@ -185,7 +190,7 @@ def _write(
             written = writer.close()
         history = [entry for part in parts for entry in part.shards.manifest.steps]
         inputs = [entry for part in parts for entry in part.inputs()]
-        return finish(folder, [*history, last], inputs, written, ledger)
+        return events.made(told, finish(folder, [*history, last], inputs, written, ledger))
 
 
 def _step(parts: Sequence[_Part], step: str, options: OutputOptions) -> StepEntry:

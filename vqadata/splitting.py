@@ -22,6 +22,8 @@ from vqadata.flags import build
 from vqadata.ledger import Ledger, read_ledger
 from vqadata.picture_groups import NO_GROUP, PictureGroups, picture_groups
 from vqadata.resharding import STAYS, Plan, reshard
+from vqadata.run_events import run as telling
+from vqadata.shards import events
 from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.journal import Journal, run_digest
 from vqadata.shards.manifest import LEDGER, Manifest
@@ -89,7 +91,10 @@ def split(
     _check_filled(part_of_group, how)
     part_of = _of_questions(part_of_group, groups)
     step = step_entry("split", "by-picture", how, options, before.digest)
-    with new_folder(out, options.overwrite, run_digest([step]), options.scratch) as folder:
+    with (
+        telling("split", [events.read(before)], out) as told,
+        new_folder(out, options.overwrite, run_digest([step]), options.scratch) as folder,
+    ):
         ledger = Ledger(folder / LEDGER, "split")
         entries = read_ledger(before.ledger_path)
         ledger.resume(before.manifest.balance, entries)
@@ -102,6 +107,7 @@ def split(
             written = writer.close()
         history = [*before.manifest.steps, step]
         manifest = finish(folder, history, before.manifest.inputs, written, ledger)
+        events.made(told, manifest)
     return _outcome(manifest, how, groups)
 
 

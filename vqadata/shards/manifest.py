@@ -229,6 +229,11 @@ def manifest_text(manifest: Manifest) -> str:
     return f"{body}{_DIGEST}{_sha256(body.encode())}{_END}"
 
 
+def manifest_digest(manifest: Manifest) -> str:
+    """The digest that the manifest has when it is written."""
+    return _sha256(_text(manifest.model_dump(mode="json")).encode())
+
+
 def _text(document: dict[str, Any]) -> str:
     """All members as JSON, a line each, and a line for each item of a list."""
     lines = []
