@@ -139,8 +139,12 @@ def rates(figures: dict[str, list[dict[str, float]]], unit: str) -> Iterator[Seq
 def compare(setting: Setting, parts: Sequence[str]) -> None:
     """Print the tables of some parts."""
     written = prepare(setting)
-    raw = sum(path.stat().st_size for path in (setting.folder / "raw/images").iterdir()) / 1e6
-    print(f"{setting.pictures:,} pictures, {raw:.0f} MB, {5 * setting.pictures:,} questions")
+    pictures = (setting.folder / "raw/images").iterdir()
+    raw = sum(path.stat().st_size for path in pictures) / 1e6
+    text = sum(path.stat().st_size for path in (setting.folder / "raw").glob("*.json")) / 1e6
+    print(
+        f"{setting.pictures:,} pictures, {raw:.0f} MB, {5 * setting.pictures:,} questions, {text:.0f} MB"
+    )
     if "write" in parts:
         table("Write and size", write_lines(setting, written, raw))
     for part in parts:

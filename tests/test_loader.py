@@ -271,4 +271,5 @@ def test_columns_give_the_values_of_arrow(distinct: int) -> None:
         cells, expected = cells_of(array), array.to_pylist()
         # Texts that repeat are read in another way after some looks.
         for first, last in ((0, 1), (5, 6), (3, 11), (0, len(array))) * 2 * FIRST_LOOKS:
-            assert cells(first, last) == expected[first:last]
+            assert cells.run(first, last) == expected[first:last]
+            assert cells.one(first) == expected[first]

@@ -1,6 +1,6 @@
 """Values out of Arrow columns, some ten times faster than by Arrow's scalars.
 
-A column becomes a function from a run of rows to their Python values. Buffers are looked at through
+A column becomes two functions, of one row and of a run of rows, that give Python values. Buffers are looked at through
 memory views, so nothing is copied but the values themselves; the texts of a run are decoded at
 once and then cut.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,12 +20,18 @@ MANY = 4
 FIRST_LOOKS = 8
 """Looks at a list of texts before it is asked how often each comes."""
 
-Cells: TypeAlias = "Callable[[int, int], list[Any]]"
-"""Gives the values of the rows from the first number to before the second."""
+
+class Cells(NamedTuple):
+    """The values of a column."""
+
+    one: Callable[[int], Any]
+    """Gives the value of a row."""
+    run: Callable[[int, int], list[Any]]
+    """Gives the values of the rows from the first number to before the second."""
 
 
 def cells_of(array: pa.Array) -> Cells:
-    """The function that gives values of an array: text, numbers, lists and structs of them."""
+    """The values of an array: text, numbers, lists and structs of them."""
     import pyarrow as pa
 
     kind = array.type
@@ -36,7 +42,7 @@ def cells_of(array: pa.Array) -> Cells:
     if pa.types.is_struct(kind):
         return _or_none(array, _struct(array))
     values: list[Any] = array.to_pylist()
-    return lambda first, last: values[first:last]
+    return Cells(values.__getitem__, lambda first, last: values[first:last])
 
 
 def member(array: pa.Array, path: str) -> pa.Array:
@@ -81,57 +87,60 @@ def _or_none(array: pa.Array, cells: Cells) -> Cells:
         return cells
     present = presence(array)
 
-    def known(first: int, last: int) -> list[Any]:
-        pairs = zip(cells(first, last), present[first:last], strict=True)
+    def one(row: int) -> Any:
+        return cells.one(row) if present[row] else None
+
+    def run(first: int, last: int) -> list[Any]:
+        pairs = zip(cells.run(first, last), present[first:last], strict=True)
         return [value if here else None for value, here in pairs]
 
-    return known
+    return Cells(one, run)
 
 
 def _text(array: pa.StringArray) -> Cells:
     starts, data = offsets_of(array), memoryview(array.buffers()[2] or b"")
 
-    def cells(first: int, last: int) -> list[str]:
-        if last == first + 1:
-            return [str(data[starts[first] : starts[last]], "utf-8")]
+    def one(row: int) -> str:
+        return str(data[starts[row] : starts[row + 1]], "utf-8")
+
+    def run(first: int, last: int) -> list[str]:
         cuts = starts[first : last + 1].tolist()
         begin, end = cuts[0], cuts[-1]
         text = str(data[begin:end], "utf-8")
         if len(text) != end - begin:  # Some character has several bytes.
             return [str(data[a:b], "utf-8") for a, b in pairwise(cuts)]
-        if begin:
-            cuts = [cut - begin for cut in cuts]
-        return [text[a:b] for a, b in pairwise(cuts)]
+        return [text[a - begin : b - begin] for a, b in pairwise(cuts)]
 
-    return cells
+    return Cells(one, run)
 
 
-def _items(array: pa.Array) -> Cells:
+def _items(array: pa.Array) -> Callable[[int, int], list[Any]]:
     """The values of lists."""
     import pyarrow as pa
 
     is_text = pa.types.is_string(array.type) and not array.null_count and len(array)
-    return _Texts(array) if is_text else cells_of(array)
+    return _texts(array) if is_text else cells_of(array).run
 
 
-class _Texts:
+def _texts(array: pa.StringArray) -> Callable[[int, int], list[str]]:
     """Texts of lists, as answers are: if each comes several times it is decoded once, for all rows.
 
     Whether it does is asked after some looks only. A batch that is hardly looked at need not be
     gone through for that, and a loader need not import what Arrow computes with to begin.
     """
+    run, looks = _text(array).run, 0
 
-    def __init__(self, array: pa.StringArray) -> None:
-        self._array, self._cells, self._looks = array, _text(array), 0
+    def texts(first: int, last: int) -> list[str]:
+        nonlocal run, looks
+        looks += 1
+        if looks == FIRST_LOOKS:
+            run = _numbered(array) or run
+        return run(first, last)
 
-    def __call__(self, first: int, last: int) -> list[str]:
-        self._looks += 1
-        if self._looks == FIRST_LOOKS:
-            self._cells = _numbered(self._array) or self._cells
-        return self._cells(first, last)
+    return texts
 
 
-def _numbered(array: pa.StringArray) -> Cells | None:
+def _numbered(array: pa.StringArray) -> Callable[[int, int], list[str]] | None:
     """Texts by their numbers; ``None`` if they do not repeat."""
     import numpy as np
 
@@ -145,24 +154,28 @@ def _numbered(array: pa.StringArray) -> Cells | None:
     return lambda first, last: list(map(word, places[first:last]))
 
 
-def _list(starts: memoryview, items: Cells) -> Cells:
-    def cells(first: int, last: int) -> list[list[Any]]:
-        if last == first + 1:
-            return [items(starts[first], starts[last])]
+def _list(starts: memoryview, items: Callable[[int, int], list[Any]]) -> Cells:
+    def one(row: int) -> list[Any]:
+        return items(starts[row], starts[row + 1])
+
+    def run(first: int, last: int) -> list[list[Any]]:
         cuts = starts[first : last + 1].tolist()
         begin = cuts[0]
         values = items(begin, cuts[-1])
         return [values[a - begin : b - begin] for a, b in pairwise(cuts)]
 
-    return cells
+    return Cells(one, run)
 
 
 def _struct(array: pa.StructArray) -> Cells:
     names = [field.name for field in array.type]
     members = [cells_of(array.field(number)) for number in range(len(names))]
 
-    def cells(first: int, last: int) -> list[dict[str, Any]]:
-        columns = [values(first, last) for values in members]
+    def one(row: int) -> dict[str, Any]:
+        return {name: cells.one(row) for name, cells in zip(names, members, strict=True)}
+
+    def run(first: int, last: int) -> list[dict[str, Any]]:
+        columns = [cells.run(first, last) for cells in members]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    return cells
+    return Cells(one, run)

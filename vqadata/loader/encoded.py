@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Encoded(np.ndarray[Any, np.dtype[np.uint8]]):
     Whatever takes a buffer takes it: ``bytes()``, ``io.BytesIO``, ``torch.frombuffer``, OpenCV.
     """
 
+    __slots__ = ("place",)
     place: tuple[Home | None, int]
     """Its record batch, if that can be opened elsewhere, and its number in there."""
 
@@ -66,9 +67,9 @@ def pictures_of(batch: pa.RecordBatch, home: Home | None) -> Callable[[int], Enc
     def picture(number: int) -> Encoded | None:
         if present is not None and not present[number]:
             return None
-        found = cast("Encoded", data[starts[number] : starts[number + 1]])
+        found: Any = data[starts[number] : starts[number + 1]]
         found.place = home, number
-        return found
+        return found  # type: ignore[no-any-return]
 
     return picture
 

@@ -88,40 +88,53 @@ class RowReader:
         """
         rows: list[Row] = []
         view: _View | None = None
+        starts = self._starts
         start = end = place = 0
         wanted = list(numbers)
-        while place < len(wanted):
+        wanted.append(-1)  # follows no row
+        stop = len(wanted) - 1
+        while place < stop:
             given = wanted[place]
             first = given if given >= 0 else ~given
             if not start <= first < end:
-                batch = bisect.bisect_right(self._starts, first) - 1
-                start, end = self._starts[batch : batch + 2]
+                batch = bisect.bisect_right(starts, first) - 1
+                start, end = starts[batch], starts[batch + 1]
                 view = self._view(batch)
             # Rows that follow each other, as those of a visit do, are taken at once.
             last, place = first + 1, place + 1
-            while place < len(wanted) and wanted[place] == last < end and given >= 0:
+            while wanted[place] == last < end and given >= 0:
                 last, place = last + 1, place + 1
-            if view is not None:
-                found = [{"row": number, "padding": given < 0} for number in range(first, last)]
-                self._fill(found, view, first - start)
-                rows += found
+            if view is None:
+                continue
+            if last == first + 1:
+                rows.append(self._one(view, first, first - start, given < 0))
+            else:
+                rows += self._run(view, first, last, start)
         return rows
 
-    def _fill(self, rows: list[Row], view: _View, first: int) -> None:
-        """Fill in columns and pictures of rows that follow each other from ``first``."""
-        last = first + len(rows)
+    def _one(self, view: _View, number: int, place: int, padding: bool) -> Row:
+        """The row at a place of a record batch."""
+        row: Row = {"row": number, "padding": padding}
         for name, cells in view.columns:
-            for row, value in zip(rows, cells(first, last), strict=False):
+            row[name] = cells.one(place)
+        if view.images is not None:
+            row["images"] = view.images(view.parent[place])
+        return row
+
+    def _run(self, view: _View, first: int, last: int, start: int) -> list[Row]:
+        """Rows that follow each other, of the record batch whose first row is ``start``."""
+        rows: list[Row] = [{"row": number, "padding": False} for number in range(first, last)]
+        first, last = first - start, last - start
+        for name, cells in view.columns:
+            for row, value in zip(rows, cells.run(first, last), strict=True):
                 row[name] = value
-        if view.images is None:
-            return
-        picture = -1
-        images: list[Any] = []
-        for question, row in enumerate(rows, first):
-            if view.parent[question] != picture:
-                picture = view.parent[question]
-                images = self._decoded(view.images(picture))
-            row["images"] = images
+        if view.images is not None:
+            picture = -1
+            for row, parent in zip(rows, view.parent[first:last], strict=True):
+                if parent != picture:
+                    picture, images = parent, view.images(parent)
+                row["images"] = images
+        return rows
 
     @property
     def is_cheap(self) -> bool:
@@ -157,11 +170,6 @@ class RowReader:
     def __setstate__(self, state: dict[str, object]) -> None:
         """Arrive in a worker process."""
         self.__dict__.update(state, _lock=threading.Lock())
-
-    def _decoded(self, images: list[Any]) -> list[Any]:
-        if self._decode is None:
-            return images
-        return [None if image is None else self._decode(image) for image in images]
 
     def _view(self, number: int) -> _View | None:
         try:
@@ -210,7 +218,16 @@ class RowReader:
         """The function that gives the pictures of a picture row of a batch."""
         # What came over a network is in the hands of this process alone.
         known = None if is_url(shards.where) else Home(shards.folder, shards.digest, number)
-        starts, picture = offsets_of(batch.column(IMAGES)), pictures_of(batch, known)
+        starts, encoded = offsets_of(batch.column(IMAGES)), pictures_of(batch, known)
+        decode = self._decode
+
+        def picture(number: int) -> Any:
+            found = encoded(number)
+            return found if found is None or decode is None else decode(found)
+
+        if len(starts) == starts[-1] + 1 and all(n == start for n, start in enumerate(starts)):
+            one = encoded if decode is None else picture
+            return lambda row: [one(row)]
         return lambda row: [picture(n) for n in range(starts[row], starts[row + 1])]
 
 
