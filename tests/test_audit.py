@@ -169,6 +169,18 @@ def test_a_set_loses_exactly_the_rows_it_should(tmp_path: Path) -> None:
     assert gone == expected
 
 
+def test_facts_are_looked_at_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = VqaFiles(tmp_path / "raw", questions=len(ODD), pictures=len(ODD))
+    for number, data in enumerate(ODD.values()):
+        files.picture(number).write_bytes(data)
+    at_once = audited(files, tmp_path / "a")
+    monkeypatch.setattr("vqadata.cleaners.audit.DECIDED", 3)
+    assert audited(files, tmp_path / "b").equals(at_once)
+    assert set(at_once["code"]) >= set(ODD)
+
+
 def test_details_are_json(files: VqaFiles, tmp_path: Path) -> None:
     files.picture(0).write_bytes(ODD["blurred"])
     (row,) = audited(files, tmp_path).to_dicts()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from vqadata.engine.hiring import EngineOptions, hire
+from vqadata.engine.ray import _connect
 from vqadata.engine.stage import TRIES, LostWorkError, Stage
 from vqadata.errors import MissingExtraError, VqaDataError
 
@@ -135,6 +136,43 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+class SlowRay:
+    """A Ray that is not up in time."""
+
+    def __init__(self, failures: list[str]) -> None:
+        self.failures, self.begun = failures, 0
+
+    def init(self, **_: object) -> None:
+        self.begun += 1
+        if self.failures:
+            raise RuntimeError(self.failures.pop())
+
+    def shutdown(self) -> None:
+        pass
+
+
+LATE = "The current node timed out during startup."
+
+
+def test_a_ray_that_is_late_is_started_again() -> None:
+    slow = SlowRay([LATE, LATE])
+    _connect(slow, None, 2)
+    assert slow.begun == 3
+
+
+@pytest.mark.parametrize(
+    ("failures", "address", "begun"),
+    [([LATE] * 3, None, 3), (["no such address"], None, 1), ([LATE], "10.0.0.1:6379", 1)],
+)
+def test_a_ray_that_does_not_come_is_told_of(
+    failures: list[str], address: str | None, begun: int
+) -> None:
+    slow = SlowRay(list(failures))
+    with pytest.raises(VqaDataError, match=failures[0]):
+        _connect(slow, address, 2)
+    assert slow.begun == begun
+
+
 def test_ray_does_the_same_through_deaths(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     stage = Sums(tmp_path / "diary")

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 ACTIONS: dict[str, Action] = {check.code: check.action for check in CHECKS}
 """What is done by default."""
 
+DECIDED = 1 << 16
+"""Pictures whose facts are in memory at a time."""
+
 
 class _Remark(NamedTuple):
     check: Check
@@ -130,8 +133,11 @@ class Audit(Cleaner):
     def decide(self, survey: Survey) -> None:
         """Find the pictures for which a code holds."""
         names = [n for n in survey.pictures.schema.names if n in _USED or n in self.columns()]
-        for digest, remark in self._found("picture", survey.pictures.select(names)):
-            self._remarks.setdefault(digest, []).append(remark)
+        facts = survey.pictures.select(names)
+        for start in range(0, len(facts), DECIDED):
+            for digest, remark in self._found("picture", facts.slice(start, DECIDED)):
+                self._remarks.setdefault(digest, []).append(remark)
+            survey.release()
 
     def judge(self, batch: pa.RecordBatch) -> Iterator[Verdict]:
         """Say of every row what holds of its pictures; where one is dropped, only why."""

@@ -29,6 +29,9 @@ PAUSE = 0.05
 PATIENCE = 120.0
 """Seconds without a receipt after which it is asked whether the cluster has any worker left."""
 
+STARTS = 3
+"""Times that a Ray of one's own is started: a busy machine may miss its thirty seconds."""
+
 log = logging.getLogger(__name__)
 
 
@@ -188,17 +191,26 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     # Ray's own default is an address that other machines reach.
     own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "num_cpus": workers or None}
-    try:
-        ray.init(address=address or "local", **(quiet if address else quiet | own))
-    except Exception as error:  # noqa: BLE001 - Ray raises plain ones, too
-        found = str(error).strip().splitlines()
-        raise VqaDataError(
-            f"--ray-address {address}" if address else "--engine ray",
-            found[0] if found else "no answer",
-            "the address of a running Ray cluster" if address else "Ray to start on this machine",
-            "Start one with `ray start --head`, or leave the option out." if address
-            else "Try again when the machine has less to do, or use --engine local.",
-        ) from None  # fmt: skip
+    for left in reversed(range(1 if address else STARTS)):
+        try:
+            ray.init(address=address or "local", **(quiet if address else quiet | own))
+            return
+        except Exception as error:  # noqa: BLE001 - Ray raises plain ones, too
+            if not left or "timed out" not in str(error):
+                raise _no_cluster(error, address) from None
+            log.warning("Ray did not start in the time that it has; starting it again")
+            ray.shutdown()
+
+
+def _no_cluster(error: Exception, address: str | None) -> VqaDataError:
+    found = str(error).strip().splitlines()
+    return VqaDataError(
+        f"--ray-address {address}" if address else "--engine ray",
+        found[0] if found else "no answer",
+        "the address of a running Ray cluster" if address else "Ray to start on this machine",
+        "Start one with `ray start --head`, or leave the option out." if address
+        else "Try again when the machine has less to do, or use --engine local.",
+    )  # fmt: skip
 
 
 _opened: dict[str, Callable[[Any], Any]] = {}
