@@ -142,9 +142,8 @@ def compare(setting: Setting, parts: Sequence[str]) -> None:
     pictures = (setting.folder / "raw/images").iterdir()
     raw = sum(path.stat().st_size for path in pictures) / 1e6
     text = sum(path.stat().st_size for path in (setting.folder / "raw").glob("*.json")) / 1e6
-    print(
-        f"{setting.pictures:,} pictures, {raw:.0f} MB, {5 * setting.pictures:,} questions, {text:.0f} MB"
-    )
+    counts = f"{setting.pictures:,} pictures, {raw:.0f} MB, {5 * setting.pictures:,} questions"
+    print(f"{counts}, {text:.0f} MB of JSON")
     if "write" in parts:
         table("Write and size", write_lines(setting, written, raw))
     for part in parts:

@@ -1,8 +1,8 @@
 """Values out of Arrow columns, some ten times faster than by Arrow's scalars.
 
-A column becomes two functions, of one row and of a run of rows, that give Python values. Buffers are looked at through
-memory views, so nothing is copied but the values themselves; the texts of a run are decoded at
-once and then cut.
+A column becomes two functions, of one row and of a run of rows, that give Python values. Buffers
+are looked at through memory views, so nothing is copied but the values themselves; the texts of a
+run are decoded at once and then cut.
 """
 
 from __future__ import annotations
