@@ -159,10 +159,7 @@ def _list(starts: memoryview, items: Callable[[int, int], list[Any]]) -> Cells:
         return items(starts[row], starts[row + 1])
 
     def run(first: int, last: int) -> list[list[Any]]:
-        cuts = starts[first : last + 1].tolist()
-        begin = cuts[0]
-        values = items(begin, cuts[-1])
-        return [values[a - begin : b - begin] for a, b in pairwise(cuts)]
+        return [items(a, b) for a, b in pairwise(starts[first : last + 1].tolist())]
 
     return Cells(one, run)
 
