@@ -31,6 +31,10 @@ NEAREST = 16
 BLOCK = 1 << 18
 """Pairs whose wide hashes are compared at a time: some 30 MB."""
 
+BITS = 7
+"""Bits that hold a difference of up to :data:`WIDE_RADIUS`, so that a pair with it is one number.
+It has 63 bits: two sides of 268 million pictures each."""
+
 
 class Crowd(NamedTuple):
     """How to choose where too many pictures are near each other."""
@@ -69,14 +73,16 @@ def candidates(
         pairs.append((np.arange(len(ours.short)),) * 2)
     one, two = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     rank = crowd.rank if crowd.rank is not None else np.arange(len(ours.wide))
-    kept = [np.empty((0, 3), np.int64)]
+    kept, width = [np.empty(0, np.int64)], max(1, len(theirs.wide))
     for pair in _members(ours, theirs, one, two, crowd.notes):
         a, b = pair if right is not None else _turned(*pair, rank, crowd.apart)
         bits = np.bitwise_count(ours.wide[a] ^ theirs.wide[b]).sum(1, dtype=np.int64)
         near = bits <= WIDE_RADIUS
-        kept.append(np.stack([a[near], b[near], bits[near]], 1))
-    every = np.unique(np.concatenate(kept), axis=0)
-    return _nearest(every, crowd, len(ours.wide), len(theirs.wide))
+        kept.append(((a * width + b) << BITS | bits)[near])
+    every = np.unique(np.concatenate(kept))
+    kept.clear()
+    pairs_of = np.divmod(every >> BITS, width)
+    return _nearest((*pairs_of, every & (1 << BITS) - 1), crowd, len(ours.wide), len(theirs.wide))
 
 
 def _turned(a: Array, b: Array, rank: Array, apart: Array | None) -> tuple[Array, Array]:
@@ -111,11 +117,13 @@ def _near_hashes(ours: _Hashes, theirs: _Hashes | None, notes: list[str]) -> Pai
     return found
 
 
-def _nearest(every: Array, crowd: Crowd, ours: int, theirs: int) -> tuple[Array, Array]:
+def _nearest(
+    every: tuple[Array, Array, Array], crowd: Crowd, ours: int, theirs: int
+) -> tuple[Array, Array]:
     """The pairs of pictures that are among the nearest of either, or of the worse one."""
     import numpy as np
 
-    a, b, bits = every.T
+    a, b, bits = every
     chosen = _places(b, a, bits, theirs) < NEAREST
     if crowd.rank is None:
         chosen |= _places(a, b, bits, ours) < NEAREST
