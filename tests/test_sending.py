@@ -133,6 +133,14 @@ def test_an_older_data_set_is_replaced_in_full(source: CocoVqa, tmp_path: Path) 
     assert tree(there) == tree(tmp_path / "here")
 
 
+def test_a_run_that_failed_leaves_nothing_on_either_side(source: CocoVqa, tmp_path: Path) -> None:
+    source.questions[0].write_text('{"questions": [')
+    with pytest.raises(VqaDataError):
+        convert(source, f"file://{tmp_path}/there")
+    assert tree(tmp_path / "there") == {}
+    assert not list((tmp_path / "cache/vqadata/outgoing").iterdir())
+
+
 class _StoppedError(Exception):
     """As a signal would end a run: no layer of ours expects it."""
 

@@ -211,12 +211,14 @@ def outgoing(url: str, scratch: Path | None, is_ours: Callable[[str], bool]) -> 
     """
     rooms = scratch or default_cache().parent / "outgoing"
     room = rooms / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
-    with folder_lock(room):
-        yield room / "shards"
-        Destination(url).send(room / "shards", is_ours)
-        shutil.rmtree(room / "shards")
-    with suppress(OSError):
-        room.rmdir()
+    try:
+        with folder_lock(room):
+            yield room / "shards"
+            Destination(url).send(room / "shards", is_ours)
+            shutil.rmtree(room / "shards")
+    finally:
+        with suppress(OSError):
+            room.rmdir()  # Unless the next run is to go on from there.
 
 
 def _wanted(manifest: Manifest) -> dict[str, int]:
