@@ -37,18 +37,22 @@ CERTAIN = 0.2
 NEAR = 0.5
 """Largest local difference of pairs that are the same picture, unless a second look denies it."""
 
-FARTHEST = 4.0
+FAR = 1.0
+"""Up to that local difference, changes may be those of light that was cut off."""
+
+FARTHEST = 12.0
 """Pairs with a larger local difference, at any size, are plainly different."""
 
-MOST_SPREAD = 0.25
+MOST_SPREAD = 0.45
 """Pairs that differ in a larger share of their blocks are not looked at again."""
 
 PLAIN = 0.4
 """Pairs that differ in a larger share of their blocks at half size are plainly different."""
 
-HIGHEST_PEAK, PLAIN_LEVELS = 2.0, 10.0
+HIGHEST_PEAK, PLAIN_LEVELS, LINE = 2.0, 10.0, 2.0
 """Largest residual of a pixel at a quarter of the size, as a multiple of the contrast (and so many
-grey levels more); edits stay below 1.6."""
+grey levels more), where the pixels beyond it are not so many times as wide as high, as those of a
+line of text are. Other edits stay below 1.6."""
 
 UPRIGHT, STRONG_THERE = 1.2, 50.0
 """Changes in a place that is less oblong, by more grey levels, are a thing and not text."""
@@ -77,7 +81,7 @@ def compare(first: Pixels, second: Pixels) -> tuple[Pixels, Fit, Differences]:
 
     rough = fit_roughly(first, second)
     over = lay_over(without_curve(rough), averaged(first, 4), averaged(second, 4))
-    left = np.flatnonzero(_peak(over) <= HIGHEST_PEAK)
+    left = np.flatnonzero(_has_no_peak(over))
     first, second = first[left], second[left]
     if not len(left):
         return _none_of(rough)
@@ -91,7 +95,7 @@ def compare(first: Pixels, second: Pixels) -> tuple[Pixels, Fit, Differences]:
     fit = fit_finely(first, second, coarse[near])
     over = lay_over(fit, first, second)
     found = differences(over)
-    near = np.flatnonzero((found.largest <= NEAR) | ~shows_a_thing(over))
+    near = np.flatnonzero((found.largest <= FAR) | ~shows_a_thing(over))
     return left[near], fit.only(near), Differences(*(figures[near] for figures in found))
 
 
@@ -103,13 +107,16 @@ def _none_of(rough: Pixels) -> tuple[Pixels, Fit, Differences]:
     return left, without_curve(rough[left]), Differences(none, none)
 
 
-def _peak(over: Overlay) -> Pixels:
-    """The largest residual against the contrast; one entry a pair."""
+def _has_no_peak(over: Overlay) -> Pixels:
+    """Whether no place has a large residual against the contrast, but a line of text; by pair."""
     import numpy as np
 
-    contrast = over.explained.std((1, 2)) + PLAIN_LEVELS
-    peak: Pixels = np.abs(over.residual).max((1, 2), initial=0) / contrast
-    return peak
+    contrast = over.explained.std((1, 2))[:, None, None] + PLAIN_LEVELS
+    beyond = np.abs(over.residual) > HIGHEST_PEAK * contrast
+    count = beyond.sum((1, 2))
+    width, height = (_extent(beyond.sum(axis), count) for axis in (1, 2))
+    few: Pixels = (count == 0) | (width >= LINE * height)
+    return few
 
 
 def differences(overlay: Overlay) -> Differences:
@@ -165,12 +172,26 @@ def box_mean(pixels: Pixels, side: int) -> Pixels:
     """Means of the square of ``side`` pixels (odd) around each pixel; zeros beyond the edge."""
     import numpy as np
 
+    if side == 3:
+        return _of_three(_of_three(pixels, -1), -2) / np.float32(9)
     half = side // 2
     edges = [(0, 0)] * (pixels.ndim - 2) + [(half + 1, half)] * 2
+    # Sums over a whole picture need more digits than the pixels have.
     sums = np.pad(pixels, edges).astype(np.float64, copy=False).cumsum(-2).cumsum(-1)
-    total: Pixels = sums[..., side:, side:] - sums[..., :-side, side:]
-    total = total - sums[..., side:, :-side] + sums[..., :-side, :-side]
+    rows = sums[..., side:, :] - sums[..., :-side, :]
+    total: Pixels = rows[..., side:] - rows[..., :-side]
     return (total / side**2).astype(pixels.dtype)
+
+
+def _of_three(pixels: Pixels, axis: int) -> Pixels:
+    """Each pixel and the two beside it."""
+    import numpy as np
+
+    lines = np.moveaxis(pixels, axis, 0)
+    out = lines.copy()
+    out[1:] += lines[:-1]
+    out[:-1] += lines[1:]
+    return np.moveaxis(out, 0, axis)
 
 
 def _smooth(pixels: Pixels) -> Pixels:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CHUNKS, CHUNK_BITS = 4, 16
 BUCKETS = 1 << CHUNK_BITS
 
-LOOSE_RADIUS = 14
+LOOSE_RADIUS = 17
 """Bits by which the hashes of a picture and its crop may differ."""
 
 MOST_WORK = 2.5e9
@@ -47,7 +47,7 @@ class Pairs(NamedTuple):
 
 
 def radius_for(left: int, right: int | None = None) -> int:
-    """The radius that so many distinct hashes can afford: 14 up to some 380,000.
+    """The radius that so many distinct hashes can afford: 17 up to some 200,000.
 
     Args:
         left: How many hashes.

@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from vqadata.images.alignment import Fit
 from vqadata.images.candidates import Crowd, candidates
 from vqadata.images.details import compare_details
-from vqadata.images.glance import CERTAIN, FARTHEST, MOST_SPREAD, compare
+from vqadata.images.glance import CERTAIN, FARTHEST, MOST_SPREAD, NEAR, compare
 from vqadata.images.likeness import (
+    FLAT_COLOUR,
     OTHER_COLOUR,
     TEXT_CELLS,
+    Closer,
     CloseUp,
-    alike,
     colours_apart,
+    excused,
     has_other_tint,
     look_closer,
-    same_ground,
     same_light,
     same_tints,
+    without,
 )
 from vqadata.images.prints import Prints
 
@@ -41,9 +43,9 @@ COMPARED = 32
 LOOKED_AT = 1000
 """Pairs that are looked at again at a time: their close-ups fill 128 MB at most."""
 
-MOST_CROPPED = 1.2
-"""How many times as large the one picture's part may be shown in the other one: a crop of 5% at
-each side needs 1.11. A smaller part is another framing."""
+MOST_CROPPED, MOVED = 0.16, 0.04
+"""How much a crop may cut off each side, and show more of another one, in halves of a picture: 8%
+and 2%. What shows less, or more of one side and less of another, is another framing."""
 
 CloseUps = Callable[[Iterable[int]], Mapping[int, CloseUp]]
 """Gives pictures by number, in their own size."""
@@ -118,7 +120,7 @@ class Comparison(NamedTuple):
             if likely or largest <= CERTAIN:
                 one, two = int(a[kept[place]]), int(b[kept[place]])
                 own = fit.only(np.array([place]))
-                if _has_most(own):
+                if _is_crop(own):
                     yield one, two, largest, own
 
     def _looked_at(self, waiting: list[tuple[int, int, float, Fit]]) -> Iterator[NearPair]:
@@ -139,26 +141,39 @@ def _told(fit: Fit, largest: float, first: CloseUp, second: CloseUp) -> tuple[Le
     if flat and not same_light(fit):
         return None, False
     apart = colours_apart(fit, first, second)
-    if int((apart > OTHER_COLOUR).sum()) > TEXT_CELLS or (flat and not same_ground(apart)):
+    other = FLAT_COLOUR if flat else OTHER_COLOUR
+    if int((apart.nearest > other).sum()) > TEXT_CELLS:
         return None, False
     closer = look_closer(fit, first, second)
     certain = largest <= CERTAIN and not flat and not closer.is_spot()
-    certain = certain and same_tints(fit, first, second)
-    text = not certain and closer.is_text()
-    if has_other_tint(apart) and not text:
+    certain = certain and same_tints(apart.mixed)
+    if not certain and closer.is_text(flat):
+        plain = not flat or same_tints(without(apart.mixed, closer))
+        return ("likely" if plain else None), plain
+    if has_other_tint(apart.nearest) or (flat and not same_tints(apart.mixed)):
         return None, False
-    if closer.is_spread() and not flat and not text:
-        details = compare_details(fit, first, second)
-        same = details.agree() or (alike(largest, closer) and not details.differ())
-    else:
-        same = alike(largest, closer)
-    return (None if not same else "certain" if certain else "likely"), text
+    if not _same(fit, largest, closer, (first, second)):
+        return None, False
+    return ("certain" if certain else "likely"), False
 
 
-def _has_most(fit: Fit) -> bool:
-    """Whether each picture of a pair shows nearly all of the other one."""
-    scales = fit.numbers[0, [0, 2]].tolist()
-    return all(1 / MOST_CROPPED <= scale <= MOST_CROPPED for scale in scales)
+def _same(fit: Fit, largest: float, closer: Closer, pair: tuple[CloseUp, CloseUp]) -> bool:
+    """Whether a pair without other text and colours is one picture."""
+    plain = largest <= NEAR and not closer.is_thing()
+    if plain and not (closer.is_spread() and not (pair[0].flat or pair[1].flat)):
+        return True
+    details = compare_details(fit, *pair)
+    if closer.is_spread():
+        return details.agree() or (plain and not details.differ())
+    return largest > NEAR and excused(largest, closer, details)
+
+
+def _is_crop(fit: Fit) -> bool:
+    """Whether the one picture shows nearly all of the other one, and nothing beside it."""
+    across, right, down, below = fit.numbers[0, :4].tolist()
+    inside = (1 - across + right, 1 - across - right, 1 - down + below, 1 - down - below)
+    outside = [-edge for edge in inside]
+    return any(min(cut) >= -MOVED and max(cut) <= MOST_CROPPED for cut in (inside, outside))
 
 
 def near_pairs(
