@@ -16,7 +16,8 @@ from vqadata.paged import Paged
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paged, "PAGED_FROM", 64)
-    monkeypatch.setattr(id_index, "LONGEST_RUN", 64)
+    monkeypatch.setattr(id_index, "PAGED_FROM", 64)
+    monkeypatch.setattr(id_index, "LONGEST_RUN", 32)
 
 
 def test_a_long_column_lies_in_a_file_and_a_short_one_does_not(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ id.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 
 UNKNOWN = -1
 
-LONGEST_RUN = PAGED_FROM
-"""Ids of a run beyond which it is not merged any more, which bounds the memory of a merge."""
+LONGEST_RUN = 1 << 17
+"""Ids of a run beyond which it is not merged any more, which bounds the memory of a merge; such a
+run lies in a file if there are more than :data:`~vqadata.paged.PAGED_FROM` ids."""
 
 _DECIMAL = r"^(?:0|-?[1-9][0-9]{0,17})$"
 
@@ -32,6 +35,8 @@ class _Run(NamedTuple):
 
     ids: Paged
     numbers: Paged
+    least: int
+    greatest: int
 
     def release(self) -> None:
         self.ids.release()
@@ -50,6 +55,7 @@ class IdIndex:
         self._scratch = scratch
         self._runs: list[_Run] = []
         self._texts: dict[str, int] = {}
+        self._count = 0
 
     def add(self, ids: pa.Array, numbers: Numbers) -> Numbers:
         """Add a block of ids.
@@ -120,9 +126,11 @@ class IdIndex:
 
         found = np.full(len(values), UNKNOWN)
         for run in self._runs:
-            ids, numbers = run.ids.values, run.numbers.values
-            low, high = np.searchsorted(values, ids[0]), np.searchsorted(values, ids[-1], "right")
-            inside = slice(low, high)
+            low = np.searchsorted(values, run.least)
+            high = np.searchsorted(values, run.greatest, "right")
+            if low == high:
+                continue  # nothing of it was looked at: it need not come from its file
+            inside, ids, numbers = slice(low, high), run.ids.values, run.numbers.values
             places = np.searchsorted(ids, values[inside])
             hits = ids[places] == values[inside]
             found[inside] = np.where(hits, numbers[places], found[inside])
@@ -135,6 +143,7 @@ class IdIndex:
 
         if not len(ids):
             return
+        self._count += len(ids)
         small = int(numbers.max()) <= np.iinfo(np.int32).max
         numbers = numbers.astype(np.int32) if small else numbers
         while self._runs and len(self._runs[-1].ids.values) < min(2 * len(ids), LONGEST_RUN):
@@ -143,7 +152,11 @@ class IdIndex:
             numbers = np.concatenate([more.numbers.values, numbers])
             order = np.argsort(ids, kind="stable")
             ids, numbers = ids[order], numbers[order]
-        self._runs.append(_Run(Paged([ids], self._scratch), Paged([numbers], self._scratch)))
+        folder = self._scratch if self._count > PAGED_FROM else None
+        places = Paged([numbers], folder, LONGEST_RUN)
+        self._runs.append(
+            _Run(Paged([ids], folder, LONGEST_RUN), places, int(ids[0]), int(ids[-1]))
+        )
 
 
 class FirstMentions:
@@ -161,7 +174,9 @@ class FirstMentions:
 
         self._known, self._others = known, IdIndex(scratch)
         kind = np.int32 if count <= np.iinfo(np.int32).max else np.int64
-        self._first = Paged([np.full(count, UNKNOWN, kind)], scratch)
+        lengths = (min(LONGEST_RUN, count - begin) for begin in range(0, count, LONGEST_RUN))
+        unknown: Iterator[Numbers] = (np.full(length, UNKNOWN, kind) for length in lengths)
+        self._first = Paged(chain([np.zeros(0, kind)], unknown), scratch)
 
     def add(self, ids: pa.Array, numbers: Numbers) -> Numbers:
         """Add a block of mentions; see :meth:`IdIndex.add`."""

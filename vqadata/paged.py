@@ -57,18 +57,25 @@ class Paged:
         parts: The column in pieces of one type, one at least; they may come as they are made.
         folder: Where a temporary file may be made, which is gone with this object; without it the
             column stays in memory.
+        paged_from: Numbers from which on it lies in a file; :data:`PAGED_FROM` if not given.
     """
 
-    def __init__(self, parts: Iterable[Numbers], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        parts: Iterable[Numbers],
+        folder: Path | None = None,
+        paged_from: int | None = None,
+    ) -> None:
         """Take the numbers over; of a long column only the beginning is ever held in memory."""
         import numpy as np
 
         self._map: mmap.mmap | None = None
         held: list[Numbers] = []
         coming = iter(parts)
+        paged_from = PAGED_FROM if paged_from is None else paged_from
         for part in coming:
             held.append(part)
-            if folder is not None and sum(map(len, held)) >= PAGED_FROM:
+            if folder is not None and sum(map(len, held)) >= paged_from:
                 self._map = _written(chain(held, coming), folder)
                 self.values: Numbers = np.frombuffer(self._map, part.dtype)
                 """The numbers; changes are kept."""

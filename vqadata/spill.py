@@ -1,4 +1,4 @@
-"""Rows sorted into buckets: in memory while they are few, in temporary files beyond.
+"""Rows sorted into buckets: in memory while they are few, in a temporary file beyond.
 
 What must come together (the questions of one picture, a question and its answers) may stand far
 apart in the input. Rows are dropped into numbered buckets as they come; a bucket is small enough to
@@ -7,8 +7,10 @@ be sorted in memory. So memory depends on the size of a bucket, not on that of t
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
@@ -28,18 +30,17 @@ class Spill:
 
     Args:
         schema: The schema of the rows.
-        folder: Where temporary files may be made; they are gone when the context ends.
+        folder: Where a temporary file may be made; it is gone when the context ends.
     """
 
     def __init__(self, schema: pa.Schema, folder: Path) -> None:
         """Hold nothing yet."""
         self.buckets = 0
         self._schema = schema
-        self._parent = folder
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder = folder
         self._held: list[_Sorted] = []
         self._bytes = 0
-        self._rounds: list[_Round] = []
+        self._file: _Pieces | None = None
 
     def __enter__(self) -> Self:
         """Use the spill as a context."""
@@ -51,11 +52,9 @@ class Spill:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove the temporary files."""
-        for written in self._rounds:
-            written.close()
-        if self._folder is not None:
-            self._folder.cleanup()
+        """Remove the temporary file."""
+        if self._file is not None:
+            self._file.close()
 
     def add(self, batch: pa.RecordBatch, buckets: Numbers) -> None:
         """Drop each row into its bucket; rows of a bucket keep the order in which they came.
@@ -85,8 +84,8 @@ class Spill:
         if not bucket:
             # What was needed to fill the buckets lies free; nobody gives it back unasked.
             pa.default_memory_pool().release_unused()
-        parts = [part for written in self._rounds if (part := written.read(bucket)) is not None]
-        return _joined([*parts, *self._parts(bucket)], self._schema, pa)
+        written = self._file.of(bucket, self._schema) if self._file is not None else ()
+        return _joined([*written, *self._parts(bucket)], self._schema)
 
     def _parts(self, bucket: int) -> Iterator[pa.RecordBatch]:
         """The rows of one bucket that are in memory."""
@@ -96,14 +95,11 @@ class Spill:
                 yield batch.slice(start, stop - start)
 
     def _write_out(self) -> None:
-        import pyarrow as pa
-
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(dir=self._parent, prefix="spill-")
-        path = Path(self._folder.name) / f"{len(self._rounds)}.arrow"
-        buckets = ((bucket, list(self._parts(bucket))) for bucket in range(self.buckets))
-        joined = ((b, _joined(parts, self._schema, pa)) for b, parts in buckets if parts)
-        self._rounds.append(_Round(path, self._schema, joined))
+        if self._file is None:
+            self._file = _Pieces(self._folder)
+        for bucket in range(self.buckets):
+            if parts := list(self._parts(bucket)):
+                self._file.put(bucket, _joined(parts, self._schema))
         self._held.clear()
         self._bytes = 0
 
@@ -116,33 +112,41 @@ class _Sorted(NamedTuple):
     """Where each bucket begins, and where the last one ends."""
 
 
-class _Round:
-    """One file of rows, a record batch a bucket."""
+class _Pieces:
+    """Pieces of buckets in one file that has no name, as encapsulated messages of Arrow.
 
-    def __init__(
-        self, path: Path, schema: pa.Schema, parts: Iterable[tuple[int, pa.RecordBatch]]
-    ) -> None:
+    One file, however many pieces there are, and 16 bytes of memory for each: whatever else is kept
+    while rows come lies between what is freed, and holds the memory around it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder, prefix="spill-")  # noqa: SIM115
+        self._places: list[array[int]] = []
+        """For each bucket the offset and the length of each piece in turn."""
+
+    def put(self, bucket: int, rows: pa.RecordBatch) -> None:
+        while len(self._places) <= bucket:
+            self._places.append(array("q"))
+        self._places[bucket].append(self._file.seek(0, os.SEEK_END))
+        self._places[bucket].append(self._file.write(rows.serialize()))
+
+    def of(self, bucket: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        self._place: dict[int, int] = {}
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-            for number, (bucket, part) in enumerate(parts):
-                self._place[bucket] = number
-                writer.write_batch(part)
-        # Not mapped: mapped pages count as memory of this process.
-        self._source = pa.OSFile(str(path), "rb")
-        self._file = pa.ipc.open_file(self._source)
-
-    def read(self, bucket: int) -> pa.RecordBatch | None:
-        place = self._place.get(bucket)
-        return None if place is None else self._file.get_batch(place)
+        places = self._places[bucket] if bucket < len(self._places) else ()
+        for offset, length in zip(places[::2], places[1::2], strict=True):
+            self._file.seek(offset)
+            # Not mapped: mapped pages count as memory of this process.
+            yield pa.ipc.read_record_batch(pa.py_buffer(self._file.read(length)), schema)
 
     def close(self) -> None:
-        self._source.close()
+        self._file.close()
 
 
-def _joined(parts: list[pa.RecordBatch], schema: pa.Schema, pa: Any) -> pa.RecordBatch:
+def _joined(parts: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
     """Several batches as one."""
+    import pyarrow as pa
+
     if len(parts) == 1:
         return parts[0]
     table = pa.Table.from_batches(parts, schema).combine_chunks()

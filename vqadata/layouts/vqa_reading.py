@@ -186,6 +186,7 @@ class Reading:
             buckets = self.picture_of.values[targets] // BUCKET_PICTURES
             self.picture_of.release()
             answered.add(_chosen(table, ANSWERED, question=targets), buckets)
+        self._image_ids = _ids([])  # nobody asks for them again
         self._see(blocks, reader, self._answered_at(blocks.records))
 
     def _see(self, blocks: JsonBlocks, reader: ColumnReader, end: Origin) -> None:

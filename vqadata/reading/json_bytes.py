@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -94,19 +95,35 @@ def is_utf8(text: bytes) -> bool:
     return True
 
 
-def read_digits(buffer: Numbers, starts: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
-    """The numbers in some spans, and which rows have nothing but digits in all of theirs."""
+def are_digits(buffer: Numbers, starts: Numbers, ends: Numbers) -> Numbers:
+    """Which rows have nothing but digits in all of their spans, none of which may be empty."""
+    import numpy as np
+
+    good = np.ones(len(starts), bool)
+    for digits in _digits(buffer, starts, ends):
+        good &= in_every_column(digits <= 9)
+    return good
+
+
+def read_digits(buffer: Numbers, starts: Numbers, ends: Numbers) -> Numbers:
+    """The numbers in some spans, which must hold nothing but digits."""
     import numpy as np
 
     lengths = ends - starts
-    least = int(lengths.min(initial=0))
-    values = np.zeros(starts.shape, np.int64)
-    good = np.ones(len(starts), bool)
-    for place in range(int(lengths.max(initial=0))):
-        inside = place < lengths if place >= least else None
-        at = starts + place if inside is None else np.where(inside, starts + place, starts)
-        digits = buffer[at] - _ZERO  # wraps below zero
-        good &= in_every_column(digits <= 9)
-        longer = values * 10 + digits
-        values = longer if inside is None else np.where(inside, longer, values)
-    return values, good
+    values: Numbers = np.zeros(starts.shape, np.int64)
+    for place, digits in enumerate(_digits(buffer, starts, ends)):
+        values = np.where(place < lengths, values * 10 + digits, values)
+    return values
+
+
+def _digits(buffer: Numbers, starts: Numbers, ends: Numbers) -> Iterator[Numbers]:
+    """The digits at each place of some spans; the first one again behind the end of a span."""
+    import numpy as np
+
+    lengths = ends - starts
+    shortest, longest = (lengths.min(), lengths.max()) if lengths.size else (0, 0)
+    for place in range(int(longest)):
+        at = starts + place
+        if place >= shortest:
+            at = np.where(place < lengths, at, starts)
+        yield buffer[at] - _ZERO  # wraps below zero

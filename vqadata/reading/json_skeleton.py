@@ -22,6 +22,7 @@ import msgspec
 
 from vqadata.reading.json_bytes import (
     QUOTE,
+    are_digits,
     columns_of,
     decoded_text,
     in_every_column,
@@ -119,11 +120,11 @@ class Skeleton:
         laid = self._laid(records, quote_offsets(buffer, slashes))
         laid = laid.only(self._is_spaced(laid))
         laid = laid.only(self._literal.stands_in(laid))
-        numbers, fits = self._numbers(laid, buffer)
+        fits = self._are_numbers(laid, buffer)
         texts = self._escaped(laid, slashes)
         fits[[row for (row, _), text in texts.items() if text is None]] = False
         fits[undecodable(records, laid.rows)] = False
-        return Fitted(laid.with_texts(texts), numbers).only(fits)
+        return Fitted(laid.with_texts(texts).only(fits))
 
     def _laid(self, records: Records, quotes: Numbers) -> Laid:
         """The records with as many quotes as the skeleton."""
@@ -163,17 +164,14 @@ class Skeleton:
             fits &= in_every_column((lengths > 0) & (lengths <= MOST_DIGITS))
         return fits
 
-    def _numbers(self, laid: Laid, buffer: Numbers) -> tuple[dict[int, Numbers], Numbers]:
-        """The values of the holes that are numbers; which records have nothing but digits there."""
+    def _are_numbers(self, laid: Laid, buffer: Numbers) -> Numbers:
+        """Which records have nothing but digits in the holes for numbers."""
         import numpy as np
 
-        values: dict[int, Numbers] = {}
-        fits = np.ones(len(laid.rows), bool)
+        fits: Numbers = np.ones(len(laid.rows), bool)
         for holes in self._alike_numbers:
-            found, good = read_digits(buffer, *laid.spans(holes))
-            values |= {hole: found[:, place] for place, hole in enumerate(holes)}
-            fits &= good
-        return values, fits
+            fits &= are_digits(buffer, *laid.spans(holes))
+        return fits
 
     def _escaped(self, laid: Laid, slashes: Numbers) -> dict[tuple[int, int], str | None]:
         """The texts that hold escapes, by row and hole; ``None`` where they are not valid."""
@@ -281,24 +279,16 @@ class Fitted:
 
     Args:
         laid: The records, without escapes in their texts.
-        numbers: The values of the holes that are numbers, by the hole.
     """
 
-    def __init__(self, laid: Laid, numbers: dict[int, Numbers]) -> None:
-        """Keep what was found."""
-        self._laid, self._numbers = laid, numbers
+    def __init__(self, laid: Laid) -> None:
+        """Keep where everything lies; it is read when it is asked for."""
+        self._laid = laid
 
     @property
     def rows(self) -> Numbers:
         """Numbers of the records, ascending, among those that came."""
         return self._laid.rows
-
-    def only(self, fits: Numbers) -> Fitted:
-        """Those of the records for which ``fits`` is true."""
-        if fits.all():
-            return self
-        numbers = {hole: values[fits] for hole, values in self._numbers.items()}
-        return Fitted(self._laid.only(fits), numbers)
 
     def texts(self, holes: list[int]) -> pa.StringArray:
         """What lies in some holes as text, row by row: of length rows x holes."""
@@ -314,9 +304,11 @@ class Fitted:
 
     def integers(self, hole: int) -> pa.Int64Array:
         """The numbers in a hole."""
+        import numpy as np
         import pyarrow as pa
 
-        return pa.array(self._numbers[hole])
+        buffer = np.frombuffer(self._laid.text, np.uint8)
+        return pa.array(read_digits(buffer, *self._laid.spans([hole]))[:, 0])
 
 
 def _values(record: bytes) -> Iterator[tuple[tuple[str | int, ...], int, int]]:
