@@ -202,6 +202,54 @@ DESCRIPTIONS = {"dataset_info.json"}
 """Files of which one record says how all of another file are read."""
 
 
+ROWS: list[dict[str, Any]] = [
+    {"id": n, "image": f"{n % 3}.png", "question": f"What is number {n}?", "answer": str(n)}
+    for n in range(6)
+]
+PAIRS = [[{"question": f"{n}, {i}?", "answer": "yes"} for i in range(3)] for n in range(3)]
+FIELDS = ["image=image", "question=question", "answer=answer"]
+
+FORMS: dict[str, Any] = {
+    "columns": {key: [row[key] for row in ROWS] for key in ROWS[0]},
+    "columns by row": {
+        key: {str(n): row[key] for n, row in enumerate(ROWS)} for key in ROWS[0]
+    },
+    "columns, index, data": {
+        "columns": [*ROWS[0]], "index": [*range(6)], "data": [[*row.values()] for row in ROWS]
+    },
+    "splits": {"info": {"version": 1}, "train": ROWS[:4], "validation": ROWS[4:]},
+    "questions of pictures": [{"image": f"{n}.png", "qa": PAIRS[n]} for n in range(3)],
+    "parallel lists": [
+        {"image": f"{n}.png", "questions": ["a?", "b?"], "answers": ["yes", "no"]}
+        for n in range(3)
+    ],
+}  # fmt: skip
+"""Documents that hold questions otherwise than in one list, as ``custom`` reads them."""
+
+NESTED = {
+    "questions of pictures": ["image=image", "question=qa.*.question", "answer=qa.*.answer"],
+    "parallel lists": ["image=image", "question=questions.*", "answer=answers.*"],
+}
+"""Their fields, where they are not :data:`FIELDS`."""
+
+
+def kinds() -> list[str]:
+    """The sources, and the forms of documents that ``custom`` reads."""
+    return [*names(sources), *(f"custom: {form}" for form in FORMS)]
+
+
+def lay_out(name: str, folder: Path) -> None:
+    """The files of one of :func:`kinds`, with the options to read them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    source, _, form = name.partition(": ")
+    shutil.copytree(fixture_of(source), folder)
+    if form:
+        (folder / "data.jsonl").unlink()
+        (folder / "data.json").write_text(json.dumps(FORMS[form]))
+        options = {"data": "data.json", "field": NESTED.get(form, FIELDS)}
+        (folder / "options.json").write_text(json.dumps(options))
+
+
 class Row(NamedTuple):
     """Where a kept row came from."""
 
@@ -241,7 +289,7 @@ def try_one(name: str, seed: int, folder: Path, before: set[Row]) -> Outcome:
     draw = Random(f"{name} {seed}")
     copy = folder / "fixture"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(fixture_of(name), copy)
+    lay_out(name, copy)
     file = draw.choice(_data_files(copy))
     change = mutate(file, draw)
     try:
@@ -260,13 +308,15 @@ def _source(name: str, fixture: Path, keep_whole: bool | None = None) -> Source:
     options = json.loads((fixture / "options.json").read_text())
     if keep_whole is not None:
         options["keep_whole_records"] = keep_whole
-    return find(sources, Source, name).model_validate(_rooted(options, fixture))
+    kind = find(sources, Source, name.partition(": ")[0])
+    return kind.model_validate(_rooted(options, fixture))
 
 
 def undamaged(name: str, folder: Path) -> set[Row]:
     """The rows that the fixture gives as it is."""
     shutil.rmtree(folder, ignore_errors=True)
-    convert(_source(name, fixture_of(name)), folder / "out")
+    lay_out(name, folder / "fixture")
+    convert(_source(name, folder / "fixture"), folder / "out")
     return kept_rows(folder / "out")
 
 
@@ -305,14 +355,17 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     os.fsync = lambda _: None  # half of the time; nothing here has to outlive the machine
-    kinds = chosen.source or names(sources)
+    chosen_kinds = chosen.source or kinds()
     results: Counter[tuple[str, str]] = Counter()
     start, wrong = time.time(), 0
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder) / "work"
-        before = {name: undamaged(name, work) for name in kinds}
+        before = {name: undamaged(name, work) for name in chosen_kinds}
         for number in range(chosen.count):
-            name, seed = kinds[number % len(kinds)], chosen.first + number // len(kinds)
+            name, seed = (
+                chosen_kinds[number % len(chosen_kinds)],
+                chosen.first + number // len(chosen_kinds),
+            )
             outcome = try_one(name, seed, work, before[name])
             results[name, outcome.result] += 1
             if outcome.wrong:
@@ -323,7 +376,7 @@ def main() -> None:
                 took = time.time() - start
                 print(f"{number + 1:,} in {took:.0f} s, {wrong} of them wrong", flush=True)
     for (name, result), count in sorted(results.items()):
-        print(f"{name:16} {result:20} {count:,}")
+        print(f"{name:29} {result:20} {count:,}")
     print(f"{chosen.count:,} mutations in {time.time() - start:.0f} s, {wrong} of them wrong")
 
 

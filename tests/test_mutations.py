@@ -1,4 +1,4 @@
-"""Damaged files: some of the mutations of :mod:`tests.mutations`, for every source."""
+"""Damaged files: some of the mutations of :mod:`tests.mutations`, for every kind of file."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations import try_one, undamaged
-from vqadata import sources
-from vqadata.discover import names
+from tests.mutations import kinds, try_one, undamaged
 
 SEEDS = 12
-"""Mutations a source in every run of the tests; ``make fuzz`` makes thousands."""
+"""Mutations a kind in every run of the tests; ``make fuzz`` makes thousands."""
 
 
-@pytest.mark.parametrize("name", names(sources))
+@pytest.mark.parametrize("name", kinds())
 def test_damage_is_one_error_or_costs_only_itself(name: str, tmp_path: Path) -> None:
     before = undamaged(name, tmp_path / "work")
     outcomes = [try_one(name, seed, tmp_path / "work", before) for seed in range(SEEDS)]
