@@ -144,6 +144,8 @@ RULES = {
     "b": "stem",
     "b.jpeg": "stem",
     "COCO_val2014_000000000042.jpg": "coco-number",
+    " b.png ": "trimmed",
+    "old/c.png\n": "trimmed",
 }
 
 

@@ -40,11 +40,13 @@ class OutsideRootError(ValueError):
 
 
 Rule = Literal[
-    "path", "images-folder", "path-end", "file-name", "stem", "coco-number", "embedded", "url"
-]
+    "path", "images-folder", "path-end", "file-name", "stem", "coco-number", "trimmed", "embedded",
+    "url",
+]  # fmt: skip
 """How a picture was found: under its literal path, in the root's folder ``images``, by the end of
 its path, by its file name anywhere under the roots, by its name without or with another suffix, by
-its COCO number in another naming scheme; inside the input, or downloaded."""
+its COCO number in another naming scheme, by its name without the spaces around it; inside the
+input, or downloaded."""
 
 
 class Found(NamedTuple):
@@ -104,7 +106,7 @@ class Resolver:
         if name not in self._memory:
             if len(self._memory) >= REMEMBERED:
                 self._memory.clear()
-            self._memory[name] = self._beside(name) if _BARE.fullmatch(name) else self._find(name)
+            self._memory[name] = self._find_as_given(name) or self._find_trimmed(name)
         return self._memory[name]
 
     def finds_none_of(self, names: Sequence[str]) -> bool:
@@ -114,7 +116,7 @@ class Resolver:
             names: The names; one with a folder in it has to be looked for on its own.
         """
         return (
-            all(map(_BARE.fullmatch, names))
+            all(_BARE.fullmatch(name) and name == name.strip() for name in names)
             and all(folder.has_none_of(names) for folder in self._folders())
             and self._pictures_below().is_empty
         )
@@ -126,6 +128,15 @@ class Resolver:
                 _Folder(r, folder) for r in self._roots for folder in (r, r / "images")
             ]
         return self._listings
+
+    def _find_as_given(self, name: str) -> Found | None:
+        return self._beside(name) if _BARE.fullmatch(name) else self._find(name)
+
+    def _find_trimmed(self, name: str) -> Found | None:
+        """Find a name without the spaces around it, which tables that were typed by hand have."""
+        trimmed = name.strip()
+        found = self._find_as_given(trimmed) if trimmed not in ("", name) else None
+        return found and found._replace(rule="trimmed")
 
     def _beside(self, name: str) -> Found | None:
         """Find a file name without folders."""

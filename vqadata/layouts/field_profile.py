@@ -106,7 +106,7 @@ def is_picture(value: Any) -> bool:
         return bool(value) and all(map(is_picture, value))
     if not isinstance(value, str) or "://" in value[:16]:
         return False
-    return bool(PICTURE.search(value)) or picture_data(value) is not None
+    return bool(PICTURE.search(value.rstrip())) or picture_data(value) is not None
 
 
 def is_address(value: Any) -> bool:
