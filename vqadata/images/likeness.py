@@ -71,9 +71,10 @@ high."""
 ONE_SIDED, LINES = 0.13, 0.16
 """Of bold text less than that stands in both pictures, and its lines are not as high as that."""
 
-WRITTEN, TILTED, BLOCK_OF_TEXT = 0.7, 0.25, 0.5
+WRITTEN, TILTED, TEXT_SIZE = 0.7, 0.25, (0.2, 0.5)
 """So much edge is that of strokes alone, even if they are not wider than high: text on a slant, or
-short lines below each other; less stands in both pictures, and they are not as high as that."""
+short lines below each other; less stands in both pictures. They are wider and less high than
+that: a small thing may be all edge."""
 
 CLIPPED = 0.5, 40.0
 """Share of changed pixels that are near white or black in one picture if light was cut off there;
@@ -119,7 +120,8 @@ class Closer(NamedTuple):
         bold = self.edge > STROKES and self.both < ONE_SIDED and self.height < LINES
         thin = (self.solid < SOLID or bold) and self.changed < MOST_TEXT
         oblong = self.width >= OBLONG * self.height and self.both < BOTH
-        written = self.edge > WRITTEN and self.both < TILTED and self.height < BLOCK_OF_TEXT
+        written = self.edge > WRITTEN and self.both < TILTED
+        written = written and self.width >= TEXT_SIZE[0] and self.height <= TEXT_SIZE[1]
         return self.changed > 0 and thin and (oblong or (written and not flat))
 
     def is_local(self) -> bool:
