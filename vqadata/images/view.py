@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from vqadata.images.decode import decode, load, normalise
+from vqadata.images.filled import Box, boxes_of
 from vqadata.images.header import MAX_PIXELS, BadPicture, Header, header_of, open_picture
 
 if TYPE_CHECKING:
@@ -125,6 +126,15 @@ class View:
             return False
         least: int = self.opened.getchannel("A").getextrema()[0]  # type: ignore[assignment]
         return least < OPAQUE
+
+    @property
+    def filled(self) -> list[Box]:
+        """Places that an earlier clean filled, if it says so itself.
+
+        Raises:
+            BadPicture: As :attr:`header`.
+        """
+        return boxes_of(self.opened.info)
 
     @property
     def warnings(self) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from vqadata.images.filled import is_filled
 from vqadata.images.header import BadPicture
 from vqadata.overlay.agreement import Agreement
 from vqadata.overlay.imprint import Imprint
@@ -16,7 +17,6 @@ from vqadata.overlay.template import see
 
 if TYPE_CHECKING:
     from vqadata.images.view import View
-    from vqadata.overlay.zone import Grey
 
 FEWEST = 8
 """Pictures of a group from which on marks are looked for: with fewer, everything agrees."""
@@ -91,27 +91,29 @@ def find_overlays(
     ]
     if not learners:
         return []
-    for digest, grey in _greys(views(sorted(digests)[:SAMPLE])):
+    for view in _sound(views(sorted(digests)[:SAMPLE])):
         for learner in learners:
-            learner.add(grey, digest)
+            learner.add(view.grey, view.digest)
     learnt = [found for learner in learners if (found := learner.learn()) is not None]
     overlays = [Overlay(group, one, Imprint(one.template), len(digests)) for one in learnt]
     if overlays:
-        for digest, grey in _greys(views(digests)):
+        for view in _sound(views(digests)):
             for overlay in overlays:
-                _ask(overlay, digest, grey)
+                _ask(overlay, view)
     return _wholes(overlays)
 
 
-def _ask(overlay: Overlay, digest: str, grey: Grey) -> None:
-    """Ask one picture whether it carries a mark."""
-    template = overlay.learnt.template
+def _ask(overlay: Overlay, view: View) -> None:
+    """Ask one picture whether it carries a mark; what was filled there is none."""
+    template, grey = overlay.learnt.template, view.grey
     overlay.large_enough += template.fits(*grey.shape)
-    sight = see(grey, digest, template)
+    sight = see(grey, view.digest, template)
     if sight.carries:
         x0, y0, x1, y1 = template.box(*grey.shape)
         box = max(x0, 0), max(y0, 0), min(x1, grey.shape[1]), min(y1, grey.shape[0])
-        overlay.carriers[digest] = Carrier(sight.score, box)
+        if is_filled(box, view.filled):
+            return
+        overlay.carriers[view.digest] = Carrier(sight.score, box)
         overlay.imprint.add(grey)
         overlay.paper += is_paper(grey)
 
@@ -135,10 +137,11 @@ def _is_part(part: Overlay, whole: Overlay) -> bool:
     return across < BESIDE and down < BESIDE
 
 
-def _greys(views: Iterator[View]) -> Iterator[tuple[str, Grey]]:
-    """Digest and grey levels of pictures; broken ones are passed over, others judge them."""
+def _sound(views: Iterator[View]) -> Iterator[View]:
+    """Pictures that can be decoded; broken ones are passed over, others judge them."""
     for view in views:
         try:
-            yield view.digest, view.grey
+            view.grey  # noqa: B018 - the one decode, which may fail
         except BadPicture:
             continue
+        yield view

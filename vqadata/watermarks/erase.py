@@ -7,7 +7,10 @@ a stroke mask comes 3 to 4 dB nearer to the unmarked picture than a box.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vqadata.images.filled import chunk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,12 +145,13 @@ def filled(rgb: Rgb, mask: Mask) -> Rgb:
     return out
 
 
-def encoded(rgb: Rgb, profile: bytes | None = None) -> bytes:
+def encoded(rgb: Rgb, profile: bytes | None = None, boxes: Iterable[Box] = ()) -> bytes:
     """The picture as PNG, which keeps every pixel; grey pictures with one channel.
 
     Args:
         rgb: ``[height, width, 3]``.
         profile: Its ICC profile.
+        boxes: What was filled, which the picture says of itself.
     """
     import io
 
@@ -157,7 +161,8 @@ def encoded(rgb: Rgb, profile: bytes | None = None) -> bytes:
     grey = np.array_equal(rgb[..., 0], rgb[..., 1]) and np.array_equal(rgb[..., 0], rgb[..., 2])
     out = io.BytesIO()
     extra = {"icc_profile": profile} if profile and not grey else {}
-    Image.fromarray(rgb[..., 0] if grey else rgb).save(out, "PNG", **extra)
+    picture = Image.fromarray(rgb[..., 0] if grey else rgb)
+    picture.save(out, "PNG", pnginfo=chunk(boxes), **extra)
     return out.getvalue()
 
 

@@ -112,8 +112,9 @@ def mended(view: View, plan: Plan, engine: TextEngine | None) -> Mended | None:
         after = filled(rgb, mask)
         if _seen(after, view.digest, plan.overlays) or _read(after, plan.marks, engine):
             continue
-        data = encoded(after, view.opened.info.get("icc_profile"))
-        return Mended(data, after, rectangles(mask)) if untouched(rgb, data, mask) else None
+        boxes = rectangles(mask)
+        data = encoded(after, view.opened.info.get("icc_profile"), [*view.filled, *boxes])
+        return Mended(data, after, boxes) if untouched(rgb, data, mask) else None
     return None
 
 
