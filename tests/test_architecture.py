@@ -20,7 +20,7 @@ FLOORS = [
      "folder_lock", "output_folder", "page.*"},
     {"record", "images.header", "flags", "receipt", "shards.features", "images.perceptual",
      "images.alignment", "images.glance", "images.likeness", "images.details", "images.hamming",
-     "images.prints",
+     "images.prints", "images.filled",
      "images.candidates", "images.near_pairs",
      "images.stars", "images.edit"},
     {"answers", "images.resolve", "images.decode", "shards.manifest", "shards.schema",
