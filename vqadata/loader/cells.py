@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 MANY = 4
 """Times that a text comes on average in a record batch to be kept as a number."""
 
-FIRST_LOOKS = 8
-"""Looks at a list of texts before it is asked how often each comes."""
-
 
 class Cells(NamedTuple):
     """The values of a column."""
@@ -116,35 +113,23 @@ def _text(array: pa.StringArray) -> Cells:
 
 def _items(array: pa.Array) -> Callable[[int, int], list[Any]]:
     """The values of lists."""
+    return _numbered(array) or cells_of(array).run
+
+
+def _numbered(array: pa.Array) -> Callable[[int, int], list[str]] | None:
+    """Texts of which each comes several times, as answers do; ``None`` if they are not such.
+
+    Each is decoded once, so that rows share it.
+    """
+    import numpy as np
     import pyarrow as pa
 
-    is_text = pa.types.is_string(array.type) and not array.null_count and len(array)
-    return _texts(array) if is_text else cells_of(array).run
+    if not pa.types.is_string(array.type) or array.null_count or not len(array):
+        return None
+    # Not by the array's own method, which imports all that Arrow computes with: 0.1 s.
+    from pyarrow._compute import call_function
 
-
-def _texts(array: pa.StringArray) -> Callable[[int, int], list[str]]:
-    """Texts of lists, as answers are: if each comes several times it is decoded once, for all rows.
-
-    Whether it does is asked after some looks only. A batch that is hardly looked at need not be
-    gone through for that, and a loader need not import what Arrow computes with to begin.
-    """
-    run, looks = _text(array).run, 0
-
-    def texts(first: int, last: int) -> list[str]:
-        nonlocal run, looks
-        looks += 1
-        if looks == FIRST_LOOKS:
-            run = _numbered(array) or run
-        return run(first, last)
-
-    return texts
-
-
-def _numbered(array: pa.StringArray) -> Callable[[int, int], list[str]] | None:
-    """Texts by their numbers; ``None`` if they do not repeat."""
-    import numpy as np
-
-    encoded = array.dictionary_encode()
+    encoded = call_function("dictionary_encode", [array])
     if MANY * len(encoded.dictionary) > len(array):
         return None
     kind = np.uint32 if len(encoded.dictionary) >> 16 else np.uint16
