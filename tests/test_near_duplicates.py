@@ -99,6 +99,31 @@ def test_pictures_with_another_thing_are_not_the_same() -> None:
     assert len(found(*pictures, *map(with_another_thing, pictures))) <= 1
 
 
+@pytest.mark.parametrize(("angle", "size", "outline", "least"), [(30, 34, 0, 4), (0, 48, 2, 5)])
+def test_text_on_a_slant_and_in_bold_letters_is_an_edit(
+    angle: int, size: int, outline: int, least: int
+) -> None:
+    pictures, edited = [scene(seed, (640, 480)) for seed in range(60, 66)], []
+    for picture in pictures:
+        layer = Image.new("RGBA", picture.size)
+        font = ImageFont.load_default(size)
+        ImageDraw.Draw(layer).text((320, 240), "HARBOUR NEWS", "white", font, "mm",
+                                   stroke_width=outline, stroke_fill="black")  # fmt: skip
+        edited.append(Image.alpha_composite(picture.convert("RGBA"), layer.rotate(angle)))
+    pairs = found(*pictures, *(picture.convert("RGB") for picture in edited))
+    assert set(pairs) <= {(n, n + 6) for n in range(6)}
+    assert len(pairs) >= least
+    assert {pair.level for pair in pairs.values()} == {"likely"}
+
+
+def test_framings_beside_each_other_are_two_pictures() -> None:
+    """Each shows what the other lacks, so that neither is a crop of the other one."""
+    whole = [scene(seed, (400, 300)) for seed in range(70, 76)]
+    left = [picture.crop((0, 0, 384, 300)) for picture in whole]
+    right = [picture.crop((16, 0, 400, 300)) for picture in whole]
+    assert found(*left, *right) == {}
+
+
 def test_another_colour_of_the_same_light_is_another_picture() -> None:
     picture = scene(5)
     light, blue, red = picture.convert("YCbCr").split()
