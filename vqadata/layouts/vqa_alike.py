@@ -15,7 +15,8 @@ from vqadata.layouts.vqa_shapes import (
     answers_type,
     member_type,
 )
-from vqadata.reading.json_skeleton import Fitted, Hole, Skeleton
+from vqadata.reading.json_laid import Fitted
+from vqadata.reading.json_skeleton import Hole, Skeleton
 from vqadata.reading.json_spans import Records
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class AlikeReader:
     def __init__(self, shape: Shape) -> None:
         """Learn the skeleton from the first block that comes."""
         self._shape = shape
-        self._skeleton: Skeleton | None = None
+        self.skeleton: Skeleton | None = None
+        """What they are like, once a block of them was read."""
         self._is_new = True
 
     def read(self, records: Records) -> Part | None:
@@ -46,10 +48,10 @@ class AlikeReader:
 
         Ids are int64 or string, answers canonical; a member that the records lack is null.
         """
-        fitted = self._learnt(records) if self._is_new else self._fitted(records, self._skeleton)
-        if fitted is None or self._skeleton is None:
+        fitted = self._learnt(records) if self._is_new else self._fitted(records, self.skeleton)
+        if fitted is None or self.skeleton is None:
             return None
-        return Part(fitted.rows, self._columns(fitted, self._skeleton.holes))
+        return Part(fitted.rows, self._columns(fitted, self.skeleton.holes))
 
     def _learnt(self, records: Records) -> Fitted | None:
         """Take the skeleton of the first record that is like most of the others."""
@@ -59,7 +61,7 @@ class AlikeReader:
             if skeleton is not None and _is_known(skeleton.holes, self._shape):
                 fitted = self._fitted(records, skeleton)
                 if fitted is not None:
-                    self._skeleton = skeleton
+                    self.skeleton = skeleton
                     return fitted
         return None
 
@@ -67,7 +69,7 @@ class AlikeReader:
         """The records that fit, if they are most of them."""
         fitted = skeleton.fit(records) if skeleton else None
         if fitted is None or 2 * len(fitted.rows) < len(records):
-            self._skeleton = None
+            self.skeleton = None
             return None
         return fitted
 

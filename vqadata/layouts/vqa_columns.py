@@ -90,6 +90,8 @@ class ColumnReader:
         # In the order of the file, for the first record says how the file is written.
         alike = self._alike.read(block.records)
         every = np.arange(len(block.records))
+        wholly = alike is not None and len(alike.rows) == len(every)
+        self._blocks.pattern = self._alike.skeleton if wholly else None
         first = int(alike.rows[0]) if alike else len(every)
         parts, bad = self._one_by_one(block, every[:first])
         left = every[first:]

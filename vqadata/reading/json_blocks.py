@@ -13,6 +13,7 @@ from vqadata.reading.inputs import InputFile
 from vqadata.reading.json_cutter import Cutter
 from vqadata.reading.json_document import no_list
 from vqadata.reading.json_scan import Break, RawRecord
+from vqadata.reading.json_skeleton import Skeleton
 from vqadata.reading.json_spans import Records
 from vqadata.reading.json_walk import Walk
 from vqadata.reading.record_stream import broken_off, damaged
@@ -55,6 +56,8 @@ class JsonBlocks:
         """Whole records so far; all of them after the last block."""
         self.broken: Break | None = None
         """Where the list breaks off, if that was accepted."""
+        self.pattern: Skeleton | None = None
+        """What all records are like, if the reader of the blocks has found that out."""
         self.key = ""
         """The key that holds the list; empty for a top-level list."""
         self.header: dict[str, Any] = {}
@@ -85,6 +88,7 @@ class JsonBlocks:
             for records in cutter.blocks():
                 yield Block(self.records, records)
                 self.records += len(records)
+                cutter.pattern = self.pattern
             tail = Walk(file, cutter.offset, cutter.rest, self._block_bytes)
             self.broken = damaged(file, cutter.broken or self._read_tail(tail))
             if self.broken is not None and not self._keep_whole:

@@ -95,13 +95,18 @@ def is_utf8(text: bytes) -> bool:
     return True
 
 
-def are_digits(buffer: Numbers, starts: Numbers, ends: Numbers) -> Numbers:
-    """Which rows have nothing but digits in all of their spans, none of which may be empty."""
+def are_whole(buffer: Numbers, starts: Numbers, ends: Numbers) -> Numbers:
+    """Which rows have whole numbers as JSON writes them in all of their spans, none of them empty.
+
+    They are nothing but digits, and the first one is no zero unless it is the only one.
+    """
     import numpy as np
 
     good = np.ones(len(starts), bool)
-    for digits in _digits(buffer, starts, ends):
+    for place, digits in enumerate(_digits(buffer, starts, ends)):
         good &= in_every_column(digits <= 9)
+        if not place:
+            good &= in_every_column((digits > 0) | (ends - starts == 1))
     return good
 
 

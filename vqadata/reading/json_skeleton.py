@@ -9,7 +9,9 @@ are texts and numbers, and they become Arrow columns without a step a record. A 
 fit is for somebody else to read; it costs its neighbours nothing.
 
 The text must be valid JSON, so that the first quote of a record opens a text and every other one
-closes it; the cutter has proved that.
+closes it; the cutter has proved that. Where all records of a list fit, that is a proof in itself:
+literal text is what it is in a record that was proved, texts hold no control characters and good
+escapes only, and numbers are digits.
 """
 
 from __future__ import annotations
@@ -22,16 +24,15 @@ import msgspec
 
 from vqadata.reading.json_bytes import (
     QUOTE,
-    are_digits,
-    columns_of,
+    are_whole,
     decoded_text,
     in_every_column,
     is_utf8,
     quote_offsets,
-    read_digits,
     slash_offsets,
     undecodable,
 )
+from vqadata.reading.json_laid import Fitted, Laid
 from vqadata.reading.json_spans import Records
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ Item = TypeVar("Item")
 
 MOST_DIGITS = 18
 """Digits of the longest number that is read, which fits 64 bits."""
+
+_SPACE = b" "[0]
 
 MOST_HOLES = 1000
 """Holes of a record beyond which it is not taken for one of many alike."""
@@ -113,15 +116,39 @@ class Skeleton:
 
     def fit(self, records: Records) -> Fitted:
         """Lay the skeleton over some records, and keep those that fit."""
+        if isinstance(records, AlikeRecords) and records.skeleton is self:
+            return records.fitted
+        return self._fitted(records, _Marks.of(records.text))
+
+    def all_of(self, text: bytes, between: bytes, offset: int) -> AlikeRecords | None:
+        """The records of a list, if all of them fit: that proves that the text is valid JSON.
+
+        Args:
+            text: The list, from its ``[`` to its ``]``.
+            between: What stands between two records.
+            offset: Offset of the text in the file.
+        """
         import numpy as np
 
-        buffer = np.frombuffer(records.text, np.uint8)
-        slashes = slash_offsets(records.text, buffer)
-        laid = self._laid(records, quote_offsets(buffer, slashes))
+        marks = _Marks.of(text)
+        count, left = divmod(len(marks.quotes), self._marks)
+        if left or not count or marks.buffer.min() < _SPACE:
+            return None
+        starts = marks.quotes[:: self._marks] - self._runs[0].marks[0]
+        ends = np.append(starts[1:] - len(between), len(text) - 1)
+        if starts[0] != 1 or not _follow(between, marks.buffer, ends[:-1]):
+            return None
+        records = Records(text, starts, ends, np.ones(count, bool), offset)
+        fitted = self._fitted(records, marks)  # where a text is no UTF-8, it does not fit
+        alike = len(fitted.rows) == count
+        return AlikeRecords(records, offset, self, fitted) if alike else None
+
+    def _fitted(self, records: Records, marks: _Marks) -> Fitted:
+        laid = self._laid(records, marks.quotes)
         laid = laid.only(self._is_spaced(laid))
         laid = laid.only(self._literal.stands_in(laid))
-        fits = self._are_numbers(laid, buffer)
-        texts = self._escaped(laid, slashes)
+        fits = self._are_numbers(laid, marks.buffer)
+        texts = self._escaped(laid, marks.slashes)
         fits[[row for (row, _), text in texts.items() if text is None]] = False
         fits[undecodable(records, laid.rows)] = False
         return Fitted(laid.with_texts(texts).only(fits))
@@ -170,7 +197,7 @@ class Skeleton:
 
         fits: Numbers = np.ones(len(laid.rows), bool)
         for holes in self._alike_numbers:
-            fits &= are_digits(buffer, *laid.spans(holes))
+            fits &= are_whole(buffer, *laid.spans(holes))
         return fits
 
     def _escaped(self, laid: Laid, slashes: Numbers) -> dict[tuple[int, int], str | None]:
@@ -187,6 +214,23 @@ class Skeleton:
                 text = laid.text[flat[piece] - 1 : flat[piece + 1] + 1]
                 texts[row, hole] = decoded_text(text)
         return texts
+
+
+class _Marks(NamedTuple):
+    """Where quotes and backslashes stand in a text."""
+
+    buffer: Numbers
+    """The text as bytes."""
+    slashes: Numbers
+    quotes: Numbers
+
+    @classmethod
+    def of(cls, text: bytes) -> _Marks:
+        import numpy as np
+
+        buffer = np.frombuffer(text, np.uint8)
+        slashes = slash_offsets(text, buffer)
+        return cls(buffer, slashes, quote_offsets(buffer, slashes))
 
 
 class _Literal:
@@ -228,87 +272,18 @@ class _Literal:
         return self._expected
 
 
-class Laid(NamedTuple):
-    """Records over which a skeleton is laid."""
+class AlikeRecords(Records):
+    """Records of which all fit one skeleton."""
 
-    text: bytes
-    rows: Numbers
-    """Number of each among the records that came."""
-    starts: Numbers
-    ends: Numbers
-    bounds: Numbers
-    """Where each run begins and ends, of shape (rows, 2 x runs); between two of them is a hole."""
-
-    def spans(self, holes: list[int]) -> tuple[Numbers, Numbers]:
-        """Start and end of some holes, each of shape (rows, holes)."""
-        starts = columns_of(self.bounds, [2 * hole + 1 for hole in holes])
-        return starts, columns_of(self.bounds, [2 * hole + 2 for hole in holes])
-
-    def pieces(self, kind: pa.DataType) -> pa.Array:
-        """The runs and the holes in turn as an Arrow array, without a copy of the text.
-
-        The last run of a record is followed by what stands between it and the next one.
-        """
-        import pyarrow as pa
-
-        buffers = [None, pa.py_buffer(self.bounds), pa.py_buffer(self.text)]
-        return pa.Array.from_buffers(kind, self.bounds.size - 1, buffers)
-
-    def with_texts(self, texts: dict[tuple[int, int], str | None]) -> Laid:
-        """With other texts in some holes, by row and hole; they stand behind all others."""
-        import numpy as np
-
-        if not texts:
-            return self
-        said = [(text or "").encode() for text in texts.values()]
-        rows, holes = np.array(list(texts)).T
-        ends = np.cumsum([len(self.text), *map(len, said)])
-        bounds = self.bounds.copy()
-        bounds[rows, 2 * holes + 1], bounds[rows, 2 * holes + 2] = ends[:-1], ends[1:]
-        return self._replace(text=b"".join([self.text, *said]), bounds=bounds)
-
-    def only(self, fits: Numbers) -> Laid:
-        """Those for which ``fits`` is true."""
-        if fits.all():
-            return self
-        return Laid(self.text, *(column[fits] for column in self[1:]))
+    def __init__(self, records: Records, offset: int, skeleton: Skeleton, fitted: Fitted) -> None:
+        """Keep what was found when they were proved."""
+        super().__init__(records.text, records.starts, records.ends, records.proved, offset)
+        self.skeleton, self.fitted = skeleton, fitted
 
 
-class Fitted:
-    """Records that fit a skeleton: what lies in the holes of each.
-
-    Args:
-        laid: The records, without escapes in their texts.
-    """
-
-    def __init__(self, laid: Laid) -> None:
-        """Keep where everything lies; it is read when it is asked for."""
-        self._laid = laid
-
-    @property
-    def rows(self) -> Numbers:
-        """Numbers of the records, ascending, among those that came."""
-        return self._laid.rows
-
-    def texts(self, holes: list[int]) -> pa.StringArray:
-        """What lies in some holes as text, row by row: of length rows x holes."""
-        import numpy as np
-        import pyarrow as pa
-
-        if not len(self.rows) or not holes:
-            return pa.array([], pa.string())
-        width = self._laid.bounds.shape[1]
-        begins = np.arange(0, len(self.rows) * width, width, dtype=np.int32)
-        places = begins[:, None] + np.array([2 * hole + 1 for hole in holes], np.int32)
-        return self._laid.pieces(pa.string()).take(pa.array(places.ravel()))
-
-    def integers(self, hole: int) -> pa.Int64Array:
-        """The numbers in a hole."""
-        import numpy as np
-        import pyarrow as pa
-
-        buffer = np.frombuffer(self._laid.text, np.uint8)
-        return pa.array(read_digits(buffer, *self._laid.spans([hole]))[:, 0])
+def _follow(between: bytes, buffer: Numbers, ends: Numbers) -> bool:
+    """Whether a text follows each of some offsets."""
+    return all((buffer[ends + place] == byte).all() for place, byte in enumerate(between))
 
 
 def _values(record: bytes) -> Iterator[tuple[tuple[str | int, ...], int, int]]:
