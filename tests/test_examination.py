@@ -17,7 +17,7 @@ from tests.conftest import VqaFiles
 from tests.probe import Probe
 from vqadata import clean, convert, open_shards, verify
 from vqadata.cleaners.audit import Audit
-from vqadata.errors import VqaDataError
+from vqadata.errors import DamageError, VqaDataError
 from vqadata.examination import ExaminationOptions, examine
 from vqadata.ledger import select_entries
 from vqadata.picture_cache import PictureCache, Receipt, cleaner_key
@@ -119,12 +119,42 @@ def test_no_picture_is_looked_at_twice(shards: Path, tmp_path: Path) -> None:
 def test_pictures_stay_known_when_others_come_and_go(shards: Path, tmp_path: Path) -> None:
     options = ExaminationOptions(cache=tmp_path / "cache")
     clean(shards, tmp_path / "one", [Audit(action=["wrong-extension=drop"])], None, options)
-    looked = []
-    for folder in (tmp_path / "one", shards):
-        (tmp_path / "scratch").mkdir(exist_ok=True)
-        survey = examine(open_shards(folder), [Audit()], options, tmp_path / "scratch")
-        looked.append(survey.examined)
+    looked = [_look(folder, tmp_path / "cache") for folder in (tmp_path / "one", shards)]
     assert looked == [(0, PICTURES - 1), (0, PICTURES)]
+
+
+def _look(shards: Path, cache: Path) -> tuple[int, int]:
+    """The pass over pictures alone: how many were examined, and how many known."""
+    scratch = cache.with_name("scratch")
+    scratch.mkdir(exist_ok=True)
+    options = ExaminationOptions(cache=cache)
+    return examine(open_shards(shards), [Audit()], options, scratch).examined
+
+
+def test_known_pictures_are_not_read_again(shards: Path, tmp_path: Path) -> None:
+    assert _look(shards, tmp_path / "cache") == (PICTURES, 0)
+    for shard in open_shards(shards).manifest.shards:
+        data = bytearray((shards / shard.file).read_bytes())
+        for batch in shard.batches:  # whoever reads a picture of it now is refused
+            data[batch.end - 1] ^= 1
+        (shards / shard.file).write_bytes(data)
+    assert _look(shards, tmp_path / "cache") == (0, PICTURES)
+    with pytest.raises(DamageError, match="its pictures segment has digest"):
+        _look(shards, tmp_path / "empty")
+
+
+def test_other_bytes_are_looked_at_though_size_and_time_are_the_same(tmp_path: Path) -> None:
+    files = VqaFiles(tmp_path / "raw", questions=9, pictures=9)
+    convert(CocoVqa(**files.write()), tmp_path / "before")
+    _look(tmp_path / "before", tmp_path / "cache")
+    path, known = files.picture(4), files.picture(4).stat()
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (known.st_size, known.st_mtime_ns)
+    convert(CocoVqa(**files.write()), tmp_path / "after")
+    assert _look(tmp_path / "after", tmp_path / "cache") == (1, 8)
 
 
 def test_facts_from_other_chunks_are_the_same(shards: Path, tmp_path: Path) -> None:
