@@ -249,11 +249,11 @@ def test_hostile_text_makes_no_element(words: list[str]) -> None:
 def _contents(text: str) -> Contents:
     from vqadata.reports.effects import Change, Distribution, Effects
     from vqadata.reports.lists import _no_rows
-    from vqadata.reports.summary import Found, Loss, Report
+    from vqadata.reports.summary import Done, Found, Loss, Report
     from vqadata.shards.manifest import BalanceEntry, InputEntry, StepEntry
 
     finding = dict.fromkeys(
-        ["step", "code", "severity", "action", "digest", "path", "split", "question_id",
+        ["command", "step", "code", "severity", "action", "digest", "path", "split", "question_id",
          "evidence", "details", "file", "text", "answer"], text,
     ) | {"questions": 1, "index": 0}  # fmt: skip
     finding["details"] = json.dumps({"other": {"path": text}})
@@ -267,6 +267,8 @@ def _contents(text: str) -> Contents:
         adds_up=True, balance=[BalanceEntry(file=text, **counts)],
         losses=[Loss(step=text, action=text, code=text, rows=1)],
         findings=[Found(step=text, code=text, severity=text, action=text, findings=1, questions=1)],
+        history=[Done(name=text, steps=[text], lost=1, left=0, findings=1, told=False,
+                      losses=[Loss(step=text, action=text, code=text, rows=1)])] * 3,
         effects=Effects(before=1, after=0, distributions=[spread], shares=[], priors_before=None,
                         priors_after=None),
         inputs=[InputEntry(file=text, bytes=1, sha256=text)],

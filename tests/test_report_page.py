@@ -13,6 +13,7 @@ import pytest
 
 from tests.reported import make
 from tests.test_report import HOSTILE
+from tests.test_report_history import chain
 from vqadata import open_shards
 from vqadata.reporting import report
 
@@ -80,6 +81,37 @@ def window(browser: Any, request: pytest.FixtureRequest) -> Iterator[Window]:
 
 def options(page: Any, part: str) -> Any:
     return page.locator(f"#explore-{part} [role=option]")
+
+
+@pytest.fixture(scope="module")
+def chained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = chain(tmp_path_factory.mktemp("chained"))
+    shutil.rmtree(folder.parent / "b")
+    report(folder)
+    return folder / "report.html"
+
+
+def test_the_rows_that_an_earlier_cleaning_took(window: Window, chained: Path) -> None:
+    page = window.open(chained)
+    command = page.locator("#history tbody tr", has_text="3 clean")
+    lost = command.locator("td").nth(1).inner_text()
+    command.get_by_role("link", name=f"sieved {lost}").click()
+    window.ready("rows")
+    found = page.locator("#explore-rows .found")
+    assert found.inner_text().startswith(f"{lost} of ")
+    options(page, "rows").first.click()
+    assert "3 clean" in page.locator("#explore-rows .detail").inner_text()
+
+
+@pytest.mark.parametrize("window", [(390, 844), (1200, 900)], indirect=True)
+def test_the_history_fits_and_can_be_read(window: Window, chained: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = window.open(chained)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    told = page.locator("#history").inner_text()
+    assert "does not lie beside this one" in told
+    violations = axe.run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
 
 
 def test_two_clicks_from_the_overview_to_a_lost_row_and_its_reason(

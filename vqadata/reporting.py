@@ -46,9 +46,9 @@ class ReportOptions(BaseModel):
     )
     look_in: list[Path] = Field(
         default_factory=list,
-        description="Another folder of shards in which pictures of findings may be: the one before "
-        "cleaning, or one that it was compared with; may be given several times. The one before "
-        "is found by its digest if it lies beside the folder.",
+        description="Another folder of shards in which pictures of findings may be: one before a "
+        "cleaning, whose own findings are listed, too, or one that it was compared with; may be "
+        "given several times. Those before are found by their digest, if they lie beside it.",
         json_schema_extra={"metavar": "DIR"},
     )
 
@@ -90,19 +90,19 @@ def report(
 
 def _contents(shards: Shards, options: ReportOptions) -> Contents:
     """Gather what goes on the page."""
-    complete = lists(shards)
+    others = [*_earlier(shards), *map(open_shards, options.look_in)]
+    complete = lists(shards, others)
     found, gone = complete.findings, complete.lost
     masked, size = _masked(shards, found), options.picture_mb * 1_000_000
     sheets = evidence(shards, size // 2)
     size -= sum(len(small.data) for small in sheets.values() if small is not None)
     named = wanted_pictures(found)
     wanted = [digest for one in named for digest in (one, masked.get(one)) if digest]
-    sources = [shards, *_earlier(shards), *map(open_shards, options.look_in)]
     return Contents(
         report=summary(shards, complete),
         findings=_with_texts(shards, found, gone),
         lost=gone,
-        pictures=Shown(thumbnails(sources, wanted, options.pictures, size), named),
+        pictures=Shown(thumbnails([shards, *others], wanted, options.pictures, size), named),
         masked=masked,
         evidence=sheets,
         texts=texts(shards),

@@ -167,7 +167,8 @@ def _rows(lost: pl.DataFrame) -> pl.DataFrame:
 
     raw = pl.when(pl.col("text").is_null()).then(_shortened("raw", RAW)).alias("raw")
     return _cut(lost).select(
-        "step", "action", pl.col("reason").alias("code"), "question_id", "file", "index", "part",
+        "command", "step", "action", pl.col("reason").alias("code"),
+        "question_id", "file", "index", "part",
         "text", "answer", pl.col("image_path").alias("path"), "split",
         in_words().alias("evidence"), raw,
     )  # fmt: skip

@@ -94,7 +94,7 @@ function findingDetail(row, number, shownPictures, lost) {
     section("Text in the boxes", words.length ? facts(words) : null),
     section("Figures", facts(Object.entries(more))),
     section("Rows that were lost by it", gone.length ? make("ul", {}, gone.map((text) => make("li", {}, shown(text)))) : null),
-    section("Where", facts([["step", row.step], ["picture", row.path], ["digest", row.digest], ["split", row.split],
+    section("Where", facts([["command", row.command], ["step", row.step], ["picture", row.path], ["digest", row.digest], ["split", row.split],
       ["question", row.question_id], ["questions", row.questions], ["file", row.file], ["record", row.index], ["field", field]])),
   ].filter(Boolean);
 }
@@ -120,7 +120,7 @@ function rowDetail(row, shownPictures, findings) {
     make("h2", {}, shown(row.code)), chips(row), asked(row),
     figures.length ? make("section", { class: "pair" }, figures) : null,
     section("Why", make("div", {}, shown(row.evidence ?? row.code))),
-    section("Where", facts([["step", row.step], ["file", row.file], ["record", row.index], ["part", row.part],
+    section("Where", facts([["command", row.command], ["step", row.step], ["file", row.file], ["record", row.index], ["part", row.part],
       ["question", row.question_id], ["picture", row.path], ["split", row.split]])),
     section("The record as it stood in the file", row.raw ? make("pre", {}, shown(row.raw)) : null),
   ].filter(Boolean);
@@ -137,8 +137,8 @@ const fill = {
     const [[table, lost], shownPictures] = [await tables(), await pictures];
     return new Explorer(find("#explore-findings", root), table, {
       name: "findings", hint: "Search question, picture, evidence …",
-      facets: ["severity", "action", "code", "step", "split"],
-      titles: { severity: "Severity", action: "What was done", code: "Code", step: "Step", split: "Split" },
+      facets: ["severity", "action", "code", "command", "step", "split"],
+      titles: { severity: "Severity", action: "What was done", code: "Code", command: "Command", step: "Step", split: "Split" },
       texts: ["code", "path", "question_id", "text", "answer", "evidence", "digest", "details"],
       line: (n) => line(thumb(table.get(n, "digest"), shownPictures),
         `${SIGNS[table.get(n, "severity")] ?? "○"} ${table.get(n, "code")}`,
@@ -151,8 +151,8 @@ const fill = {
     const [[findings, table], shownPictures] = [await tables(), await pictures];
     return new Explorer(find("#explore-rows", root), table, {
       name: "lost rows", hint: "Search question, answer, file, reason …",
-      facets: ["code", "action", "step", "file", "split"],
-      titles: { code: "Reason", action: "What was done", step: "Step", file: "File", split: "Split" },
+      facets: ["code", "action", "command", "step", "file", "split"],
+      titles: { code: "Reason", action: "What was done", command: "Command", step: "Step", file: "File", split: "Split" },
       texts: ["code", "question_id", "file", "text", "answer", "path", "evidence", "raw"],
       line: (n) => line(make("span", { class: `chip ${table.get(n, "action")}` }, table.get(n, "action")),
         table.get(n, "code"), table.get(n, "text") ?? table.get(n, "question_id") ?? `record ${table.get(n, "index")}`,

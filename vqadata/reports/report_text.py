@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from vqadata.page.shell import percent
 from vqadata.reports.effects import Effects
-from vqadata.reports.summary import SEVERITIES, Report, Reported
+from vqadata.reports.summary import SEVERITIES, Done, Report, Reported
+
+FEW = 2
+"""Commands that the names of the steps tell apart: a conversion and a cleaning."""
 
 
 def as_json(made: Reported, failed: Mapping[str, int]) -> str:
@@ -26,6 +29,7 @@ def as_text(made: Reported, failed: Mapping[str, int]) -> str:
     lines += [
         f"  {loss.rows:,} {loss.action} by {loss.step}, {loss.code}" for loss in report.losses
     ]
+    lines += list(_history(report.history))
     findings = sum(found.findings for found in report.findings)
     lines.append(f"{findings:,} findings")
     lines += [
@@ -36,6 +40,12 @@ def as_text(made: Reported, failed: Mapping[str, int]) -> str:
     shown = f"{made.pictures:,} of {made.pictures_named:,} pictures that findings name are shown"
     lines.append(f"{made.page}: {made.bytes / 1e6:.1f} MB; {shown}")
     return "\n".join(lines)
+
+
+def _history(history: Sequence[Done]) -> Iterator[str]:
+    """What each command lost, where several cleaned."""
+    for done in history if len(history) > FEW else ():
+        yield f"  {done.name}: {done.lost:,} lost, {done.left:,} left"
 
 
 def _effects(effects: Effects) -> Iterator[str]:

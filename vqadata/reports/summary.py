@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,6 +33,27 @@ class Loss(_Part):
     rows: int
 
 
+class Done(_Part):
+    """What one command of the history did, or several that cannot be told apart."""
+
+    name: str = Field(
+        description="Its place in the history, and what it is: 2 clean; 2+3 clean "
+        "for two of which the ledger does not say which did what."
+    )
+    steps: list[str] = Field(description="The source, or the cleaners.")
+    lost: int = Field(description="Rows that it took away.")
+    left: int = Field(description="Rows of all input files that were not lost by then.")
+    losses: list[Loss] = Field(description="Why, the most frequent reason first.")
+    findings: int = Field(
+        description="Findings of it that are listed: those that no later cleaning repeats, and of "
+        "the last cleaning also facts that cost no row."
+    )
+    told: bool = Field(
+        description="False if its findings stand in a data set that was not at hand: then what the "
+        "ledger says of them is listed."
+    )
+
+
 class Found(_Part):
     """Findings of one kind."""
 
@@ -58,6 +79,7 @@ class Report(_Part):
     adds_up: bool = Field(description="Whether each file's rows are each in exactly one place.")
     balance: list[BalanceEntry]
     losses: list[Loss] = Field(description="Why rows were lost, the most frequent reason first.")
+    history: list[Done] = Field(description="What each command did, the first one first.")
     findings: list[Found] = Field(description="Findings, the gravest first.")
     effects: Effects
     inputs: list[InputEntry]
@@ -95,6 +117,7 @@ def summary(shards: Shards, complete: Lists) -> Report:
         adds_up=manifest.adds_up,
         balance=manifest.balance,
         losses=_losses(complete.lost),
+        history=list(_history(complete, manifest.questions)),
         findings=_counted(complete.findings),
         effects=effects(shards, complete.lost),
         inputs=manifest.inputs,
@@ -110,6 +133,25 @@ def _losses(lost: pl.DataFrame) -> list[Loss]:
     counted = lost.group_by(by).agg(pl.len().alias("rows"))
     rows = counted.sort("rows", *by, descending=[True, False, False, False]).iter_rows()
     return [Loss(step=s, action=a, code=c, rows=n) for s, a, c, n in rows]
+
+
+def _history(complete: Lists, kept: int) -> Iterator[Done]:
+    import polars as pl
+
+    left = kept + complete.lost.height
+    for command in complete.commands:
+        mine = pl.col("command") == command.name
+        lost = complete.lost.filter(mine)
+        left -= lost.height
+        yield Done(
+            name=command.name,
+            steps=[step.name for step in command.steps],
+            lost=lost.height,
+            left=left,
+            losses=_losses(lost),
+            findings=complete.findings.filter(mine).height,
+            told=command.name in complete.told or command.steps[0].step != "clean",
+        )
 
 
 def _counted(findings: pl.DataFrame) -> list[Found]:
