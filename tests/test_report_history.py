@@ -18,6 +18,7 @@ from vqadata import clean, convert, open_shards
 from vqadata.ledger import Rejection
 from vqadata.merging import merge, repack
 from vqadata.reporting import ReportOptions, _earlier, report
+from vqadata.reports.history import ancestors
 from vqadata.reports.lists import Lists, lists
 from vqadata.reports.report_text import as_text
 from vqadata.sources.coco_vqa import CocoVqa
@@ -169,3 +170,14 @@ def test_a_data_set_of_another_history_is_none_of_its_own(whole: Path, tmp_path:
     ]  # fmt: skip
     assert sum(done.lost for done in made.history) == sum(loss.rows for loss in made.losses)
     assert made.history[-1].left == made.questions
+
+
+def test_other_data_that_were_made_alike_are_no_ancestor(tmp_path: Path) -> None:
+    files = VqaFiles(tmp_path / "raw", questions=20)
+    for name, text in (("old", "Old?"), ("new", "New?")):
+        files.questions[2]["question"] = text
+        convert(CocoVqa(**files.write()), tmp_path / name)
+    clean(tmp_path / "new", tmp_path / "clean", [Sieve()])
+    old, new, made = (open_shards(tmp_path / name) for name in ("old", "new", "clean"))
+    assert old.manifest.steps == new.manifest.steps
+    assert [one.where for one in ancestors(made, [new, old, made])] == [new.where]
