@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-shards bench-versions \
   bench-pictures bench-loader story clean
-.PHONY: peers peers-exports peers-plain $(PEERS:%=peers-%)
+.PHONY: peers peers-exports peers-plain peers-evalscope-served $(PEERS:%=peers-%)
 .SECONDARY:
 
 $(BIN)/.installed: pyproject.toml constraints.txt
@@ -88,6 +88,12 @@ $(PEERS:%=peers-%): peers-%: $(PEERS_DIR)/%/.installed peers-exports
 	PYTHONPATH=.:peers/path HF_HUB_OFFLINE=1 HF_HOME=$(abspath $(PEERS_DIR))/cache \
 	MODELSCOPE_CACHE=$(abspath $(PEERS_DIR))/cache \
 	$(PEERS_DIR)/$*/bin/python -m peers.$(subst -,_,$*) $(PEERS_DIR)/exports
+
+peers-evalscope: peers-evalscope-served
+
+peers-evalscope-served: $(BIN)/.installed $(PEERS_DIR)/evalscope/.installed  ## it asks our server
+	HF_HUB_OFFLINE=1 MODELSCOPE_CACHE=$(abspath $(PEERS_DIR))/cache $(BIN)/python -m \
+	peers.evalscope_served $(PEERS_DIR)/evalscope/bin/python $(PEERS_DIR)/evalscope-served
 
 peers-plain: $(BIN)/.installed $(PEERS_DIR)/plain/.installed  ## ask exported models elsewhere
 	$(BIN)/python -m peers.make_models $(PEERS_DIR)/models

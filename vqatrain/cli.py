@@ -198,6 +198,28 @@ def evaluate(config: Path | None, blank: bool, against: tuple[Path, ...], **give
     click.echo(f"report: {page}")
 
 
+@program.command(cls=ModelCommand, models=options_of("EvalScopeConfig", "evalscope_config"))
+@CONFIG
+def evalscope(config: Path | None, **given: Any) -> None:
+    """Have EvalScope ask a served model the questions in SHARDS, and score the answers here too.
+
+    Writes data and task of EvalScope and says how it is run; with --run it is run. Once it has run,
+    the same command scores its answers.
+
+    \b
+    Example:
+      vqatrain evalscope shards --split val --model first -o runs/first-evalscope
+      vqatrain evalscope shards --model first --run evalscope-env/bin/python -o scores
+    """  # noqa: D301
+    from vqatrain.evalscope_config import EvalScopeConfig
+
+    options = build(EvalScopeConfig, given, config)
+    from vqatrain import printing
+    from vqatrain.evalscope import bridge
+
+    click.echo(printing.bridged(bridge(options), options.out))
+
+
 @program.command(cls=ModelCommand, models=options_of("InferConfig"))
 @CONFIG
 def infer(config: Path | None, **given: Any) -> int:

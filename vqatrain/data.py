@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vqadata.digests import bytes_digest
 from vqadata.errors import OptionError, VqaDataError
+from vqadata.export_rows import StoredPicture
 from vqadata.images.decode import NORMALISATION, normalise, to_rgb
 from vqadata.images.fetch import FetchError, Limits, fetch
-from vqadata.images.header import BadPicture, read_header
+from vqadata.images.header import BadPicture, Header, read_header
 from vqadata.loader.catalogue import COLUMNS, select
 from vqadata.shards.reader import Shards, open_shards
 from vqatrain.config import DataOptions, TrainConfig
@@ -68,11 +70,25 @@ def pixels(data: bytes) -> int:
     Raises:
         VqaDataError: It is no picture, or too large.
     """
+    header = _header(data)
+    return header.width * header.height
+
+
+def picture_file(data: bytes) -> str:
+    """What the file of an encoded picture is called: by its digest, with the ending of its format.
+
+    Raises:
+        VqaDataError: It is no picture, or too large.
+    """
+    picture = StoredPicture("", None, bytes_digest(data), _header(data).format)
+    return f"{picture.digest}.{picture.extension}"
+
+
+def _header(data: bytes) -> Header:
     try:
-        header = read_header(data)
+        return read_header(data)
     except BadPicture as bad:
         raise VqaDataError("picture", f"{bad.code}, {bad.detail}", "a picture") from None
-    return header.width * header.height
 
 
 def download(url: str, hosts: frozenset[str], most_mb: int) -> bytes:

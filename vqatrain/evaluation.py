@@ -70,7 +70,8 @@ def evaluate(config: EvalConfig) -> Scores:
                 known.append(prediction)
     answered = [Answered(record, *one) for record, one in zip(questions.records(), known)]  # noqa: B905 - --limit
     scores = summarise(answered, metrics, config.model, questions.shards.digest)
-    _write(config.out, answered, metrics, scores)
+    write(config.out, answered, metrics, scores)
+    (config.out / UNFINISHED).unlink()
     return scores
 
 
@@ -127,15 +128,14 @@ def _predictions(
             log.info("%d of %d questions answered", numbers.stop, rows.stop)
 
 
-def _write(
+def write(
     folder: Path, answered: list[Answered], metrics: Mapping[str, Metric], scores: Scores
 ) -> None:
-    """Write predictions and scores; the unfinished file goes last."""
+    """Write predictions and scores: what makes a folder an evaluation."""
     with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
         lines = (_scored(row, metrics) for row in answered)
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     (folder / SCORES).write_text(scores.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    (folder / UNFINISHED).unlink()
 
 
 def _scored(row: Answered, metrics: Mapping[str, Metric]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from vqatrain.card import MARKDOWN as CARD
 from vqatrain.card import Card
 from vqatrain.downloading import Offer
+from vqatrain.evalscope import Bridged
 from vqatrain.exporting import Exported
 from vqatrain.family import family_named, family_names
 from vqatrain.intervals import Interval
@@ -55,6 +56,19 @@ def scored(found: Scored) -> str:
         lines.append(f"{found.unknown:,} predictions are for other questions; left out")
     if found.gains:
         lines.append(gains(found.gains))
+    return "\n".join(lines)
+
+
+def bridged(found: Bridged, folder: Path) -> str:
+    """How EvalScope is run; or its scores under ours, once it has."""
+    if found.scores is None:
+        lines = [f"{folder}: {found.questions:,} questions for EvalScope", found.command]
+    else:
+        lines = [scores(found.scores), "EvalScope's own"]
+        lines += [f"  {name:26}{score:>9.2%}" for name, score in found.theirs.items()]
+        lines.append(f"predictions and scores: {folder}")
+    if found.unanswered_in_data:
+        lines.append(f"{found.unanswered_in_data:,} questions have no known answer; left out")
     return "\n".join(lines)
 
 

@@ -6,8 +6,6 @@ import base64
 import io
 import json
 import struct
-import threading
-import time
 import urllib.error
 import urllib.request
 import zlib
@@ -24,8 +22,8 @@ openai = pytest.importorskip("openai")
 
 import vqatrain
 from tests.conftest import encoded
+from tests.vqatrain.served import served
 from vqatrain.config import ServeConfig
-from vqatrain.serving.server import make_server
 
 KEY = "a key"
 COLOURS = ("red", "blue", "green", "yellow")
@@ -49,16 +47,8 @@ def address(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         max_request_mb=2, max_pictures=4, max_letters=5000, max_picture_pixels=4_000_000,
         max_waiting=200,
     )  # fmt: skip
-    server, _ = make_server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(60)
-    assert not thread.is_alive()
+    with served(config) as found:
+        yield found
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert {line["status"] for line in lines} >= {200, 400, 401, 404, 413}
     assert not any(word in log.read_text() for word in ("colour", "red", KEY))

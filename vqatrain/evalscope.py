@@ -1,0 +1,303 @@
+"""Has EvalScope evaluate a served model, and scores what it was answered.
+
+Source: https://evalscope.readthedocs.io/en/latest/advanced_guides/custom_dataset/vlm.html and the
+code of EvalScope 1.14.1 (``general_vqa``). It pins other releases than we do, so it is started in
+an environment of its own, in the folder that is written for it::
+
+    questions.jsonl   {"messages": [{"role": "user", "content": [
+                          {"type": "image_url", "image_url": {"url": "images/0f/0f3c....jpg"}},
+                          {"type": "text", "text": "What is this?"}]}],
+                       "answer": "a net", "question_ids": ["458752000"]}
+    images/           the pictures, as they are stored
+    task.json         EvalScope's task: which server, which model, greedy, scored by ROUGE
+    bridge.json       which data and options all this is; written last
+    outputs/          what EvalScope writes: predictions, reviews, reports
+    predictions.jsonl, scores.json    the same answers scored here, as those of vqatrain eval
+
+EvalScope looks at no more than one answer a question, and its BLEU wants data that is fetched and
+counts as 0 without them, so ROUGE alone is asked for. The prompt suffix is the server's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vqadata.errors import OptionError, VqaDataError
+from vqatrain.data import Questions, picture_file
+from vqatrain.evalscope_config import EvalScopeConfig
+from vqatrain.evaluation import SCORES, write
+from vqatrain.metric import choose_metrics
+from vqatrain.scoring import Answered, Scores, summarise
+from vqatrain.serving.server import API_KEY
+
+BENCHMARK, SUBSET = "general_vqa", "questions"
+QUESTIONS, TASK, IDENTITY = f"{SUBSET}.jsonl", "task.json", "bridge.json"
+IMAGES, OUTPUTS = "images", "outputs"
+
+PROGRAM = f'from evalscope import run_task; run_task("{TASK}")'
+EVALSCOPE_KEY = "EVALSCOPE_API_KEY"
+"""Variable from which EvalScope takes the key; it must hold something."""
+
+NO_KEY = "none"
+
+FREE = {"out", "run", "metric"}
+"""Options on which nothing depends that is written for EvalScope."""
+
+REFUSED = ("model_length", "content_filter")
+"""Why there is no answer but the message of an error, in EvalScope's words."""
+
+PATIENCE = 10.0
+"""Seconds in which the server must say which models it has."""
+
+
+class Bridged(NamedTuple):
+    """What was written, and what came of it."""
+
+    command: str
+    """Runs EvalScope, in a shell of its environment."""
+    questions: int
+    unanswered_in_data: int
+    """Questions without a known answer, which are left out."""
+    scores: Scores | None
+    """Ours of EvalScope's answers; ``None`` before it has run."""
+    theirs: dict[str, float]
+    """EvalScope's own, 0 to 1."""
+
+
+def bridge(config: EvalScopeConfig) -> Bridged:
+    """Write data and task, run EvalScope if that is asked for, and score its answers if it has run.
+
+    Args:
+        config: Which server, which rows.
+
+    Raises:
+        VqaDataError: The shards or an option cannot be used, the folder holds something else, the
+            server does not know the model, or EvalScope failed.
+    """
+    metrics = choose_metrics(config.metric)
+    questions = Questions(config)
+    asked = list(questions.records())[: config.limit]
+    rows = [number for number, record in enumerate(asked) if record["answer"] is not None]
+    if not rows:
+        raise VqaDataError(questions.shards.where, "no answers", "questions with known answers")
+    _write_once(config, questions, rows)
+    if config.run is not None:
+        _refuse_finished(config.out)
+        _check_server(config)
+        _run(config.run, config.out)
+    written = Bridged(_command(config.out), len(rows), len(asked) - len(rows), None, {})
+    predictions = _result(config.out, "predictions", f"{BENCHMARK}_{SUBSET}.jsonl")
+    if predictions is None:
+        return written
+    said = _answers(predictions, len(rows))
+    answered = [Answered(asked[row], one) for row, one in zip(rows, said, strict=True)]
+    scores = summarise(answered, metrics, config.model, questions.shards.digest)
+    write(config.out, answered, metrics, scores)
+    return written._replace(scores=scores, theirs=_theirs(config.out))
+
+
+def _write_once(config: EvalScopeConfig, questions: Questions, rows: Sequence[int]) -> None:
+    """Write what EvalScope reads, unless it lies there.
+
+    Raises:
+        VqaDataError: The folder holds something else, or a picture is missing.
+    """
+    options = config.model_dump(mode="json", exclude=FREE)
+    identity = json.dumps({"data": questions.shards.digest} | options, indent=1) + "\n"
+    path = config.out / IDENTITY
+    if config.out.exists():
+        if not path.is_file() or path.read_text(encoding="utf-8") != identity:
+            raise OptionError(
+                "--out", f"{config.out} exists, with other data or options", "a new folder",
+                "Choose another name, or delete it.",
+            )  # fmt: skip
+        return
+    config.out.mkdir(parents=True)
+    with (config.out / QUESTIONS).open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(_line(config.out, questions, row), ensure_ascii=False) + "\n")
+    (config.out / TASK).write_text(json.dumps(task(config), indent=1) + "\n", encoding="utf-8")
+    path.write_text(identity, encoding="utf-8")
+
+
+def _line(folder: Path, questions: Questions, row: int) -> dict[str, Any]:
+    """A question as EvalScope reads it, its pictures first, as ``vqatrain eval`` asks it."""
+    record = questions.table.row(row, named=True)
+    where = f"{questions.shards.where}: question {record['question_id']}"
+    content: list[dict[str, Any]] = []
+    for data in questions.encoded(row):
+        url = _put_picture(folder, data, where)
+        content.append({"type": "image_url", "image_url": {"url": url}})
+    content.append({"type": "text", "text": record["text"]})
+    return {
+        "messages": [{"role": "user", "content": content}],
+        "answer": record["answer"], "question_ids": [record["question_id"]],
+    }  # fmt: skip
+
+
+def _put_picture(folder: Path, data: bytes | None, where: str) -> str:
+    """Write a picture unless it is there; its path in the folder.
+
+    Raises:
+        VqaDataError: It is missing, or no picture; the message names the question.
+    """
+    if data is None:
+        raise VqaDataError(where, "no picture", "a picture", "Run vqadata clean first.")
+    try:
+        name = picture_file(data)
+    except VqaDataError as error:
+        raise VqaDataError(where, error.found, error.expected, error.remedy) from None
+    path = folder / IMAGES / name[:2] / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return f"{IMAGES}/{name[:2]}/{name}"
+
+
+def task(config: EvalScopeConfig) -> dict[str, Any]:
+    """EvalScope's ``TaskConfig``; its paths are those of the folder, in which it is started.
+
+    ``use_cache`` names a folder whose answers are not asked for again. EvalScope takes one that is
+    new, or that it did not finish, only if answers are also scored again.
+    """
+    data = {"local_path": ".", "subset_list": [SUBSET], "metric_list": ["Rouge"]}
+    return {
+        "model": config.model,
+        "eval_type": "openai_api",
+        "api_url": config.url,
+        "api_key": None,
+        "datasets": [BENCHMARK],
+        "dataset_args": {BENCHMARK: data},
+        "generation_config": {"temperature": 0.0, "max_tokens": config.max_new_tokens},
+        "eval_batch_size": config.batch_size,
+        "use_cache": OUTPUTS,
+        "rerun_review": True,
+    }
+
+
+def _command(folder: Path) -> str:
+    """The line of a shell that runs EvalScope."""
+    key = f'{EVALSCOPE_KEY}="${{{API_KEY}:-{NO_KEY}}}"'
+    return f"cd {shlex.quote(str(folder))} && {key} python -c {shlex.quote(PROGRAM)}"
+
+
+def _refuse_finished(folder: Path) -> None:
+    """Refuse to run what has run: EvalScope would give its old answers again.
+
+    Raises:
+        OptionError: The folder holds scores.
+    """
+    if (folder / SCORES).exists():
+        raise OptionError(
+            "--run", f"{folder} holds a finished evaluation", "a new folder",
+            "Choose another name, or leave --run away to score its answers again.",
+        )  # fmt: skip
+
+
+def _check_server(config: EvalScopeConfig) -> None:
+    """Ask which models there are: EvalScope would try each question several times.
+
+    Raises:
+        OptionError: No server answers, or it has no model of that name.
+    """
+    from urllib.request import Request, urlopen
+
+    key = {"Authorization": f"Bearer {os.environ.get(API_KEY, NO_KEY)}"}
+    request = Request(f"{config.url.rstrip('/')}/models", headers=key)  # noqa: S310 - http alone
+    try:
+        with urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+            names = [entry["id"] for entry in json.load(answer)["data"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OptionError(
+            "--url", f"{config.url}: {error}", "a server of OpenAI's API",
+            "Start one with: vqatrain serve RUN",
+        ) from None  # fmt: skip
+    if config.model not in names:
+        raise OptionError("--model", f"{config.model!r}", f"one of {', '.join(names)}")
+
+
+def _run(python: str, folder: Path) -> None:
+    """Run EvalScope in its environment; what it says is shown.
+
+    Raises:
+        OptionError: It cannot be started, or fails.
+    """
+    program = str(Path(python).absolute()) if os.sep in python else python
+    key = {EVALSCOPE_KEY: os.environ.get(API_KEY, NO_KEY)}
+    words = [program, "-c", PROGRAM]
+    try:
+        done = subprocess.run(words, cwd=folder, check=False, env={**os.environ, **key})  # noqa: S603
+    except OSError as error:
+        found = f"{python}: {error.strerror}"
+        raise OptionError("--run", found, "the Python of an environment with EvalScope") from None
+    if done.returncode:
+        raise OptionError(
+            "--run", f"EvalScope ended with status {done.returncode}", "an evaluation to its end",
+            f"See what it says above, and {folder / OUTPUTS / 'logs'}; the same command goes on.",
+        )  # fmt: skip
+
+
+def _result(folder: Path, kind: str, name: str) -> Path | None:
+    """A file that EvalScope wrote for the one model of the folder."""
+    return next((folder / OUTPUTS / kind).glob(f"*/{name}"), None)
+
+
+def _answers(path: Path, rows: int) -> list[str]:
+    """What EvalScope was answered, in the order of the questions.
+
+    Raises:
+        VqaDataError: Some are not answered.
+    """
+    said = {entry["index"]: _text(path, entry) for entry in _entries(path)}
+    if sorted(said) != list(range(rows)):
+        raise VqaDataError(
+            str(path), f"answers to {len(said):,} questions", f"answers to all {rows:,}",
+            "Run EvalScope again; it goes on.",
+        )  # fmt: skip
+    return [said[row] for row in range(rows)]
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a file; one that was cut off is left out, as EvalScope does."""
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        with suppress(ValueError):
+            yield json.loads(line)
+
+
+def _text(path: Path, entry: dict[str, Any]) -> str:
+    """The answer in an entry, which may come in parts.
+
+    Raises:
+        VqaDataError: It is the message of an error, which EvalScope takes for an answer.
+    """
+    choice = entry["model_output"]["choices"][0]
+    content = choice["message"]["content"]
+    if not isinstance(content, str):
+        content = "".join(part["text"] for part in content if part["type"] == "text")
+    if choice["stop_reason"] in REFUSED:
+        where = f"{path}: question {entry['index']}"
+        raise VqaDataError(where, f"{choice['stop_reason']}: {content}", "an answer")
+    return str(content)
+
+
+def _theirs(folder: Path) -> dict[str, float]:
+    """EvalScope's own scores by its own names."""
+    path = _result(folder, "reports", f"{BENCHMARK}.json")
+    if path is None:
+        return {}
+    report = json.loads(path.read_text(encoding="utf-8"))
+    return {_name(metric["identity"]): metric["score"] for metric in report["metrics"]}
+
+
+def _name(identity: dict[str, Any]) -> str:
+    """A metric's name, such as ``rouge 2 f1``."""
+    kinds = identity["dimensions"]
+    ordered = sorted(kinds, key=lambda kind: kind == "statistic")
+    return " ".join([identity["name"], *(str(kinds[kind]) for kind in ordered)])
