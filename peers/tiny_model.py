@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from vqatrain.families import qwen2_5_vl
+from vqatrain import tiny
 
 PATCH, IMAGE = 14, 112
 """Pixels a side: ms-swift resizes pictures to multiples of two such patches, whatever the model."""
@@ -23,10 +23,12 @@ def texts(path: Path) -> Iterator[str]:
 
 def main(out: str, rows: str) -> None:
     """Build the model and its processor in the form of the transformers that is installed."""
-    qwen2_5_vl.PATCH, qwen2_5_vl.IMAGE = PATCH, IMAGE
-    tiny = qwen2_5_vl.Qwen25Vl().tiny(texts(Path(rows)))
-    tiny.model.save_pretrained(out)
-    tiny.processor.save_pretrained(out)
+    tiny.PATCH, tiny.IMAGE = PATCH, IMAGE
+    from vqatrain.families.qwen2_5_vl import Qwen25Vl  # reads them when it is imported
+
+    made = Qwen25Vl().tiny(texts(Path(rows)))
+    made.model.save_pretrained(out)
+    made.processor.save_pretrained(out)
 
 
 if __name__ == "__main__":
