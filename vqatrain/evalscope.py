@@ -120,7 +120,7 @@ def _check_server(config: EvalScopeConfig) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OptionError(
             "--url", f"{config.url}: {error}", "a server of OpenAI's API",
-            "Start one with: vqatrain serve RUN",
+            f"Start one with: vqatrain serve RUN. Its key goes into {API_KEY}.",
         ) from None  # fmt: skip
     if config.model not in names:
         raise OptionError("--model", f"{config.model!r}", f"one of {', '.join(names)}")

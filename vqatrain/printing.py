@@ -62,7 +62,8 @@ def scored(found: Scored) -> str:
 def bridged(found: Bridged, folder: Path) -> str:
     """How EvalScope is run; or its scores under ours, once it has."""
     if found.scores is None:
-        lines = [f"{folder}: {found.questions:,} questions for EvalScope", found.command]
+        what = "run this in its environment, then the same command as now"
+        lines = [f"{folder}: {found.questions:,} questions for EvalScope; {what}", found.command]
     else:
         lines = [scores(found.scores), "EvalScope's own"]
         lines += [f"  {name:26}{score:>9.2%}" for name, score in found.theirs.items()]

@@ -4,6 +4,7 @@ Source: ``evalscope/benchmarks/vqav2/vqav2_adapter.py`` of https://github.com/mo
 at commit 09f185a. The answer is taken behind the last "ANSWER:", all punctuation but the colon
 becomes space, contractions stay as they are, and ``min(matches / 3, 1)`` leaves nobody out: one
 annotator of ten gives 0.333 where the official code gives 0.3. An empty prediction scores 0.
+Release 1.14.1 leaves each annotator out in turn, as the official code does; this is not that.
 """
 
 from __future__ import annotations
