@@ -6,6 +6,7 @@ PYTHONPATH=.:peers/path .peers/llama-factory/bin/python -m peers.llama_factory O
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,7 @@ def aligned_rows(export: Export, dataset: str) -> Any:
 def train(export: Export, run_folder: Path) -> None:
     """A few steps on the first split, and on its preferences if it has some."""
     split = export.splits()[0]
+    shutil.rmtree(run_folder, ignore_errors=True)  # it trains into no folder that holds anything
     model = run_folder / "tiny"
     make_model(str(model), str(export.folder / f"{split}.jsonl"))
     kinds = {"sft": split}

@@ -128,7 +128,7 @@ class Cutter:
         """Offset in the file of the first byte of ``rest``."""
         self._gap = gap or Gap(b"", 0)
         self._opening = self._gap.next_opening
-        self._ended = False
+        self._ended = self._is_damaged = False
         self.pattern: Skeleton | None = None
         """What all records are like, as far as is known; a block of such needs no other proof."""
         self.rest = b""
@@ -145,11 +145,13 @@ class Cutter:
             if not self._gap.text:
                 self._gap = learn_gap(self.rest)
                 self._opening = self._gap.next_opening or self._opening
-            records = None if last else self._prove()
-            if records is None:
+            records = None if last or self._is_damaged else self._prove()
+            if records is None and not self._is_damaged:
                 records = self._prove_end()
             if records is None:
                 records = self._one_by_one(last)
+                # Where damage is dense, the next block has some too: its proof would be in vain.
+                self._is_damaged = self._gap.is_sound and not records.proved.all()
             if len(records):
                 yield records
 
