@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,13 @@ class VqaFiles:
 
     def picture(self, number: int) -> Path:
         return self.folder / "images" / f"COCO_val2014_{number:012d}.jpg"
+
+    def padded(self, size: int) -> VqaFiles:
+        """With so many random bytes behind each picture, so that they fill several shards."""
+        for number, path in enumerate(sorted((self.folder / "images").iterdir())):
+            with path.open("ab") as file:
+                file.write(random.Random(number).randbytes(size))
+        return self
 
     def write(self) -> dict[str, Path]:
         """Write both files; return the options that name them."""

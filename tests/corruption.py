@@ -43,10 +43,7 @@ def make(folder: Path) -> Path:
     """A data set of some shards, with rows in quarantine so that the ledger is not empty."""
     from tests.conftest import VqaFiles
 
-    files = VqaFiles(folder / "raw", questions=240, pictures=80)
-    for i in range(80):
-        with files.picture(i).open("ab") as file:
-            file.write(random.Random(i).randbytes(60_000))
+    files = VqaFiles(folder / "raw", questions=240, pictures=80).padded(60_000)
     files.questions[4]["question"] = 5
     import vqadata.assembly
 

@@ -70,10 +70,9 @@ class Killing:
 
         self.out, self._folder = folder / "out", folder
         for name, questions in (("old", 12), ("new", 40)):
-            files = VqaFiles(folder / name, questions=questions, pictures=questions // 2)
-            for i in range(questions // 2):
-                with files.picture(i).open("ab") as file:
-                    file.write(random.Random(i).randbytes(120_000))
+            files = VqaFiles(folder / name, questions=questions, pictures=questions // 2).padded(
+                120_000
+            )
             source = CocoVqa(**files.write())
             status = forked(
                 lambda source=source, name=name: self._run(source, folder / f"{name}-good")

@@ -23,6 +23,8 @@ from typing import IO, Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+import pytest
+
 
 class S3Server(ThreadingHTTPServer):
     """Serves the folders under ``root`` as buckets, at :attr:`url`.
@@ -49,6 +51,14 @@ class S3Server(ThreadingHTTPServer):
         """Requests by method, and faults by name."""
         self.chance = random.Random(1)
         self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def known_to(self, patch: pytest.MonkeyPatch) -> S3Server:
+        """Let the environment name it to clients, with keys that it does not look at."""
+        named = {"ENDPOINT_URL": self.url, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b",
+                 "DEFAULT_REGION": "us-east-1", "EC2_METADATA_DISABLED": "true"}  # fmt: skip
+        for name, value in named.items():
+            patch.setenv(f"AWS_{name}", value)
+        return self
 
     def __enter__(self) -> S3Server:
         threading.Thread(target=self.serve_forever, daemon=True).start()

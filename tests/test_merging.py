@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -116,9 +115,7 @@ def test_what_cannot_be_merged_is_refused(pair: tuple[Path, Path], tmp_path: Pat
 
 @pytest.fixture
 def large(vqa_files: VqaFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for i in range(3):
-        with vqa_files.picture(i).open("ab") as file:
-            file.write(random.Random(i).randbytes(700_000))
+    vqa_files.padded(700_000)
     monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 1)
     convert(CocoVqa(**vqa_files.write()), tmp_path / "large", OutputOptions(shard_mb=1))
     return tmp_path / "large"

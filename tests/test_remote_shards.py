@@ -67,10 +67,7 @@ class Flaky(MemoryFileSystem):  # type: ignore[misc]
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Some 3 MB in 3 shards of 10 batches together."""
     folder = tmp_path_factory.mktemp("remote")
-    files = VqaFiles(folder / "raw", questions=60, pictures=30)
-    for i in range(30):
-        with files.picture(i).open("ab") as file:
-            file.write(random.Random(i).randbytes(100_000))
+    files = VqaFiles(folder / "raw", questions=60, pictures=30).padded(100_000)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vqadata.assembly.BATCH_BYTES", 300_000)
         convert(CocoVqa(**files.write()), folder / "out", OutputOptions(shard_mb=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -31,9 +30,7 @@ SMALL = OutputOptions(shard_mb=1)
 def raw(vqa_files: VqaFiles, monkeypatch: pytest.MonkeyPatch) -> VqaFiles:
     """Pictures of more than one shard, and rows in quarantine."""
     monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 1)
-    for i in range(3):
-        with vqa_files.picture(i).open("ab") as file:
-            file.write(random.Random(i).randbytes(700_000))
+    vqa_files.padded(700_000)
     vqa_files.questions[4]["question"] = 5
     return vqa_files
 

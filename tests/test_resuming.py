@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -29,14 +28,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> VqaFiles:
-    return padded(VqaFiles(tmp_path / "raw", questions=2 * PICTURES, pictures=PICTURES))
-
-
-def padded(files: VqaFiles) -> VqaFiles:
-    for i in range(PICTURES):
-        with files.picture(i).open("ab") as file:
-            file.write(random.Random(i).randbytes(120_000))
-    return files
+    return VqaFiles(tmp_path / "raw", questions=2 * PICTURES, pictures=PICTURES).padded(120_000)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -115,7 +107,7 @@ def test_all_that_write_shards_go_on(
     files: VqaFiles, tmp_path: Path, ended: Callable[..., Ended], written: list[str]
 ) -> None:
     convert(CocoVqa(**files.write()), tmp_path / "one", SMALL)
-    other = padded(VqaFiles(tmp_path / "more", questions=PICTURES, pictures=PICTURES))
+    other = VqaFiles(tmp_path / "more", questions=PICTURES, pictures=PICTURES).padded(120_000)
     for i in range(PICTURES):
         other.picture(i).write_bytes(other.picture(i).read_bytes() + b"other")
     convert(CocoVqa(**other.write()), tmp_path / "two", SMALL)

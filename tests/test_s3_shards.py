@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,18 +18,11 @@ from vqadata.sources.coco_vqa import CocoVqa
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     """A bucket with some 2 MB in several shards."""
-    files = VqaFiles(tmp_path / "raw", questions=40, pictures=20)
-    for i in range(20):
-        with files.picture(i).open("ab") as file:
-            file.write(random.Random(i).randbytes(100_000))
+    files = VqaFiles(tmp_path / "raw", questions=40, pictures=20).padded(100_000)
     monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 300_000)
     convert(CocoVqa(**files.write()), tmp_path / "buckets/data/vqa", OutputOptions(shard_mb=1))
     with S3Server(tmp_path / "buckets") as server:
-        named = {"ENDPOINT_URL": server.url, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b",
-                 "DEFAULT_REGION": "us-east-1", "EC2_METADATA_DISABLED": "true"}  # fmt: skip
-        for name, value in named.items():
-            monkeypatch.setenv(f"AWS_{name}", value)
-        yield server
+        yield server.known_to(monkeypatch)
 
 
 def options(folder: Path) -> ReadOptions:

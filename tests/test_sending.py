@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,10 +27,7 @@ from vqadata.sources.coco_vqa import CocoVqa
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CocoVqa:
     """Some 2 MB of pictures, for several shards; the cache is in the folder of the test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    files = VqaFiles(tmp_path / "raw", questions=40, pictures=20)
-    for i in range(20):
-        with files.picture(i).open("ab") as file:
-            file.write(random.Random(i).randbytes(100_000))
+    files = VqaFiles(tmp_path / "raw", questions=40, pictures=20).padded(100_000)
     monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 300_000)
     return CocoVqa(**files.write())
 
@@ -41,11 +37,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server
     """An empty bucket."""
     (tmp_path / "buckets/data").mkdir(parents=True)
     with S3Server(tmp_path / "buckets") as server:
-        named = {"ENDPOINT_URL": server.url, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b",
-                 "DEFAULT_REGION": "us-east-1", "EC2_METADATA_DISABLED": "true"}  # fmt: skip
-        for name, value in named.items():
-            monkeypatch.setenv(f"AWS_{name}", value)
-        yield server
+        yield server.known_to(monkeypatch)
 
 
 SMALL = OutputOptions(shard_mb=1)

@@ -32,9 +32,7 @@ SKIP = ReadOptions(on_damage="skip")
 def shards(vqa_files: VqaFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three pictures in two shards of one batch each."""
     monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 1 << 20)
-    for i in range(3):
-        with vqa_files.picture(i).open("ab") as file:
-            file.write(random.Random(i).randbytes(700_000))
+    vqa_files.padded(700_000)
     convert(CocoVqa(**vqa_files.write()), tmp_path / "out", OutputOptions(shard_mb=1))
     return tmp_path / "out"
 
