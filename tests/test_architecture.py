@@ -45,7 +45,7 @@ FLOORS = [
     {"assembly"},
     {"shard_writing"},
     {"conversion"},
-    {"cleaning", "splitting", "merging", "exporting"},
+    {"cleaning", "splitting", "regrouping", "merging", "exporting"},
     {"repairing"},
     {"reports.*"},
     {"reporting"},

@@ -15,6 +15,7 @@ from vqadata import (
     clean,
     convert,
     merge,
+    regroup,
     repack,
     repair,
     split,
@@ -75,6 +76,11 @@ def again(step: str, made: Path, out: Path) -> list[Path]:
             clean(made, out, options=SMALL, examination=ExaminationOptions(no_cache=True))
         case "split":
             split(made, out, {"a": 0.5, "b": 0.5}, SMALL)
+        case "regroup":
+            cleaned = out.with_name("cleaned")
+            clean(made, cleaned, examination=ExaminationOptions(no_cache=True))
+            regroup(cleaned, out, options=SMALL)
+            return [cleaned]
         case "repack":
             repack(made, out, OutputOptions(shard_mb=3))
         case "merge":
@@ -85,7 +91,7 @@ def again(step: str, made: Path, out: Path) -> list[Path]:
     return [made]
 
 
-@pytest.mark.parametrize("step", ["clean", "split", "repack", "merge"])
+@pytest.mark.parametrize("step", ["clean", "split", "regroup", "repack", "merge"])
 def test_the_last_step_is_done_again(step: str, made: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     places = again(step, made, out)

@@ -143,6 +143,38 @@ def split(shards: Path | str, out: Path | str, config: Path | None, **given: Any
     click.echo(version_text.parts(outcome, out))
 
 
+def _regroup_models() -> Sequence[tuple[str, type[BaseModel]]]:
+    from vqadata.conversion import OutputOptions
+    from vqadata.regrouping import RegroupOptions
+
+    return [("", RegroupOptions), ("", OutputOptions)]
+
+
+@program.command(cls=ModelCommand, models=_regroup_models)
+@click.argument("shards", type=PLACE)
+@OUT
+@CONFIG
+def regroup(shards: Path | str, out: Path | str, config: Path | None, **given: Any) -> None:
+    """Mend leaks: move rows so that no two splits have a picture in common.
+
+    SHARDS were cleaned, and what was found there is taken at its word. Rows go to the split that
+    must most be unseen, none is lost, and each that moves is in the ledger.
+
+    \b
+    Example:
+      vqadata clean shards -o clean
+      vqadata regroup clean -o regrouped
+    """  # noqa: D301
+    from vqadata.conversion import OutputOptions
+    from vqadata.regrouping import RegroupOptions
+    from vqadata.regrouping import regroup as regroup_data
+    from vqadata.versions import version_text
+
+    how, options = build(RegroupOptions, given, config), build(OutputOptions, given)
+    outcome = regroup_data(shards, out, how, options)
+    click.echo(version_text.moves(outcome, out))
+
+
 @program.command()
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))

@@ -34,6 +34,16 @@ SPLIT_RANKS = (("test", 3), ("val", 2), ("dev", 2), ("eval", 2), ("train", 0))
 """What a split is for, by what its name begins with: the higher, the more it must be unseen."""
 
 
+def split_rank(split: str) -> int:
+    """How much a split must be unseen, by its name.
+
+    >>> [split_rank(name) for name in ("test2015", "Validation", "train", "minival", "")]
+    [3, 2, 0, 1, 1]
+    """
+    name = split.lower()
+    return next((rank for start, rank in SPLIT_RANKS if name.startswith(start)), 1)
+
+
 class Place(NamedTuple):
     """A split of a data set."""
 
@@ -151,9 +161,7 @@ class Leaks:
 
         Of places of one kind the one with fewer rows weighs more.
         """
-        name = place.split.lower()
-        rank = next((rank for start, rank in SPLIT_RANKS if name.startswith(start)), 1)
-        return place.number > 0, rank, -self.shown.rows[place], place.split
+        return place.number > 0, split_rank(place.split), -self.shown.rows[place], place.split
 
     def of_picture(self, digest: str, place: Place) -> list[Leak]:
         """Where else a picture is shown that must be unseen, the surest leak first."""

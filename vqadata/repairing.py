@@ -25,6 +25,7 @@ from vqadata.digests import file_digest
 from vqadata.errors import ShardError, VqaDataError
 from vqadata.merging import merge, repack
 from vqadata.output_folder import sync_folder, writing
+from vqadata.regrouping import RegroupOptions, regroup
 from vqadata.shards.manifest import FileEntry, Manifest, ShardEntry, StepEntry, read_manifest
 from vqadata.shards.read_options import ReadOptions
 from vqadata.shards.reader import Shards, open_shards
@@ -182,6 +183,12 @@ def _split_again(manifest: Manifest, places: Sequence[Path], out: Path, where: s
     split(_parent(step.parent, places, where), out, how, _output(step))
 
 
+def _regroup_again(manifest: Manifest, places: Sequence[Path], out: Path, where: str) -> None:
+    step = manifest.steps[-1]
+    how = _made(RegroupOptions, step, _Finder(places, {}, where))
+    regroup(_parent(step.parent, places, where), out, how, _output(step))
+
+
 def _repack_again(manifest: Manifest, places: Sequence[Path], out: Path, where: str) -> None:
     step = manifest.steps[-1]
     repack(_parent(step.parent, places, where), out, _output(step))
@@ -197,6 +204,7 @@ _AGAIN: dict[str, Callable[[Manifest, Sequence[Path], Path, str], None]] = {
     "convert": _convert_again,
     "clean": _clean_again,
     "split": _split_again,
+    "regroup": _regroup_again,
     "repack": _repack_again,
     "merge": _merge_again,
 }

@@ -73,6 +73,8 @@ class Plan(NamedTuple):
     renamed: bool = True
     """Whether questions that move get the part's name as their split, and keep the old one in
     ``extra``."""
+    keeps_names: bool = False
+    """Whether parts are the old splits, so that only what changes its split keeps the old one."""
 
 
 def reshard(shards: Rows, plan: Plan, scratch: Path) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -112,12 +114,24 @@ def _batches(shards: Rows, plan: Plan, columns: Sequence[str] | None = None) -> 
         questions = pc.list_flatten(nested)
         parts = plan.part_of[start : start + len(questions)]
         if plan.renamed and (parts != STAYS).any():
-            extra = with_source_split(questions.field("extra"), split)
+            extra = _told(questions.field("extra"), split, parts, plan)
             questions = replaced(questions, extra=extra)
         rows = pc.list_parent_indices(nested).to_numpy() + first_row
         yield _Batch(split, pictures, first_row, questions, rows, parts)
         start += len(questions)
         first_row += len(nested)
+
+
+def _told(extra: pa.StringArray, split: str, parts: Numbers, plan: Plan) -> pa.Array:
+    """The column ``extra`` with the old split, where a question is to remember it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    told = with_source_split(extra, split)
+    if not plan.keeps_names or split not in plan.names:
+        return told
+    own = plan.names.index(split)
+    return pc.if_else(pa.array((parts != own) & (parts != STAYS)), told, extra)
 
 
 def _homes(shards: Rows, plan: Plan) -> tuple[dict[int, int], list[int]]:

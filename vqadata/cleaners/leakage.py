@@ -129,6 +129,8 @@ class Leakage(Cleaner):
                     evidence = f"{leaks[0].place} has {leaks[0].path}, {_same(leaks[0])}"
                     why = Rejection(leaks[0].kind, evidence=evidence)
                     details = {**leaks[0].details, "other": leaks[0].other()}
+                    if len(leaks) > 1:
+                        details["also"] = [_told(leak) for leak in leaks[1:]]
                     yield Verdict(row, None, self.leaks, why, "error", details, image)
 
     def _partners(
@@ -172,6 +174,12 @@ def _pair_up(
         partners[ours.digest].setdefault(
             theirs.digest, Partner(theirs.digest, "leak-pixels", details)
         )
+
+
+def _told(leak: Leak) -> dict[str, str]:
+    """How a finding names a leak beside its surest one."""
+    level = leak.details.get("level")
+    return leak.other() | ({"level": level} if level else {})
 
 
 def _same(leak: Leak) -> str:

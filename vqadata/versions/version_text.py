@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from vqadata.printing import CELL, counted, table
+from vqadata.regrouping import RegroupOutcome
+from vqadata.shards.manifest import Manifest
 from vqadata.shards.reader import Shards
 from vqadata.splitting import SplitOutcome
 from vqadata.versions.comparison import Changed, Difference, OneSided
@@ -45,10 +47,23 @@ def parts(outcome: SplitOutcome, out: Path | str) -> str:
     if outcome.shared:
         shown = counted(outcome.shared, "picture")
         lines.append(f"warning: {shown} of the parts also in a split that was kept as it is")
-    manifest = outcome.manifest
+    return "\n".join([*lines, _size(outcome.manifest, out)])
+
+
+def moves(outcome: RegroupOutcome, out: Path | str) -> str:
+    """How many rows went from which split to which."""
+    if not outcome.moved:
+        return f"no two splits have a picture in common\n{_size(outcome.manifest, out)}"
+    rows: list[tuple[str, ...]] = [("from", "to", "rows")]
+    rows += [(one or "(no name)", to, f"{n:,}") for (one, to), n in outcome.moved.items()]
+    groups = counted(outcome.groups, "picture group")
+    largest = f"{groups} moved as a whole, the largest of {counted(outcome.largest, 'row')}"
+    return "\n".join([*table(rows), largest, _size(outcome.manifest, out)])
+
+
+def _size(manifest: Manifest, out: Path | str) -> str:
     size = f"{counted(manifest.questions, 'question')} on {counted(manifest.pictures, 'picture')}"
-    lines.append(f"{out}: {size} in {counted(len(manifest.shards), 'shard')}; the account adds up")
-    return "\n".join(lines)
+    return f"{out}: {size} in {counted(len(manifest.shards), 'shard')}; the account adds up"
 
 
 def difference(found: Difference, view: View, limit: int) -> Iterator[str]:
