@@ -55,3 +55,20 @@ def test_an_empty_bucket_is_empty(tmp_path: Path) -> None:
         spill.add(batch(np.arange(0)), np.arange(0))
         spill.add(batch(np.arange(3)), np.array([2, 2, 0]))
         assert [spill.read(bucket).num_rows for bucket in range(spill.buckets)] == [1, 0, 2]
+
+
+def test_a_large_bucket_is_written_without_a_second_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = []
+    put = module._Pieces.put
+    monkeypatch.setattr(
+        module._Pieces, "put", lambda *given: largest.append(given[2].nbytes) or put(*given)
+    )
+    rows = pa.RecordBatch.from_arrays([pa.array(np.arange(1 << 15))], names=["row"])
+    with Spill(rows.schema, tmp_path) as spill:
+        for _ in range(1 + module.HELD_BYTES // rows.nbytes):
+            spill.add(rows, np.zeros(len(rows), np.int64))
+        assert sum(largest) > module.HELD_BYTES
+        assert max(largest) < module.PIECE_BYTES + rows.nbytes
+        assert spill.read(0).nbytes == sum(largest)

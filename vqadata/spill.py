@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 HELD_BYTES = 8 << 20
 """Bytes of rows that are held in memory before they go to a file."""
+
+PIECE_BYTES = 1 << 20
+"""Bytes from which rows of a bucket are written as they lie."""
 
 
 class Spill:
@@ -81,9 +84,8 @@ class Spill:
         """All rows of one bucket, in the order in which they came."""
         import pyarrow as pa
 
-        if not bucket:
-            # What was needed to fill the buckets lies free; nobody gives it back unasked.
-            pa.default_memory_pool().release_unused()
+        # What was needed so far lies free; nobody gives it back unasked.
+        pa.default_memory_pool().release_unused()
         written = self._file.of(bucket, self._schema) if self._file is not None else ()
         return _joined([*written, *self._parts(bucket)], self._schema)
 
@@ -98,7 +100,7 @@ class Spill:
         if self._file is None:
             self._file = _Pieces(self._folder)
         for bucket in range(self.buckets):
-            if parts := list(self._parts(bucket)):
+            for parts in _gathered(self._parts(bucket)):
                 self._file.put(bucket, _joined(parts, self._schema))
         self._held.clear()
         self._bytes = 0
@@ -141,6 +143,20 @@ class _Pieces:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _gathered(parts: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Small batches together, so that there are few; large ones alone, for joined they are twice."""
+    gathered: list[pa.RecordBatch] = []
+    size = 0
+    for part in parts:
+        gathered.append(part)
+        size += part.nbytes
+        if size >= PIECE_BYTES:
+            yield gathered
+            gathered, size = [], 0
+    if gathered:
+        yield gathered
 
 
 def _joined(parts: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:

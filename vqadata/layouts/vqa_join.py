@@ -38,6 +38,9 @@ from vqadata.stretches import kept_rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
+RECORDS = 4096
+"""Records that are made at a time, for a bucket may have some ten thousand."""
+
 
 def join(
     files: Files, mapping: Mapping, ledger: Ledger, scratch: Path, earlier: Earlier
@@ -63,7 +66,7 @@ def join(
             reading.read_annotations(files.annotations, answered)
         joiner = _Joiner(files, mapping, ledger, reading)
         for bucket in range(asked.buckets):
-            yield joiner.joined(asked.read(bucket), answered.read(bucket))
+            yield from joiner.joined(asked.read(bucket), answered.read(bucket))
 
 
 class _Joiner:
@@ -71,8 +74,8 @@ class _Joiner:
         self._files, self._mapping, self._ledger = files, mapping, ledger
         self._picture_of, self._has_answers = reading.picture_of, reading.has_answers
 
-    def joined(self, asked: pa.RecordBatch, answered: pa.RecordBatch) -> pa.RecordBatch:
-        """The canonical records of one bucket."""
+    def joined(self, asked: pa.RecordBatch, answered: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The canonical records of one bucket, some thousand at a time."""
         import numpy as np
         import pyarrow as pa
 
@@ -80,17 +83,20 @@ class _Joiner:
         order = np.argsort(asked.column("picture").to_numpy(), kind="stable")
         order = order[self._picture_of.values[numbers[order]] != UNKNOWN]
         self._picture_of.release()
-        asked, numbers = asked.take(pa.array(order)), numbers[order]
         targets = answered.column("question").to_numpy()
         by_target = np.argsort(targets)
-        places = np.searchsorted(targets[by_target], numbers)
-        known = np.zeros(len(numbers), bool)
+        places = np.searchsorted(targets[by_target], numbers[order])
+        known = np.zeros(len(order), bool)
         inside = places < len(targets)
-        known[inside] = targets[by_target[places[inside]]] == numbers[inside]
-        rows = np.zeros(len(numbers), np.int64)
+        known[inside] = targets[by_target[places[inside]]] == numbers[order[inside]]
+        rows = np.zeros(len(order), np.int64)
         rows[known] = by_target[places[known]]
-        answers = answered.take(pa.array(rows, mask=~known))
-        return self._without_unanswered(self._records(asked, answers, known), asked)
+        for start in range(0, len(order), RECORDS):
+            some = slice(start, start + RECORDS)
+            questions = asked.take(pa.array(order[some]))
+            answers = answered.take(pa.array(rows[some], mask=~known[some]))
+            records = self._records(questions, answers, known[some])
+            yield self._without_unanswered(records, questions)
 
     def _records(
         self, asked: pa.RecordBatch, answers: pa.RecordBatch, known: Any
