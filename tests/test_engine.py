@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import queue
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from vqadata.engine.hiring import EngineOptions, hire
-from vqadata.engine.ray import _connect
+from vqadata.engine.order import Order
+from vqadata.engine.ray import _connect, _Hands
 from vqadata.engine.stage import TRIES, LostWorkError, Stage
 from vqadata.errors import MissingExtraError, VqaDataError
 
@@ -106,6 +110,47 @@ def test_a_worker_that_is_killed_while_it_has_nothing_is_replaced(tmp_path: Path
         assert list(outcomes([engine.start(Sum(2))])) == [3]
 
 
+def test_workers_are_replaced_when_what_they_are_forked_from_dies(tmp_path: Path) -> None:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        pytest.skip("workers are not forked here")
+    stage = Sums(tmp_path / "diary", seconds=0.1)
+    with hire(stage, EngineOptions(workers=2), is_much=True) as engine:
+        futures = [engine.start(Sum(n)) for n in range(12)]
+        assert futures[0].result(timeout=60) == 1
+        worker = int(stage.diary.read_text().split()[0])
+        told = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
+        assert int(told[1]) != os.getpid()
+        os.kill(int(told[1]), signal.SIGKILL)
+        assert list(outcomes(futures)) == [*range(1, 13)]
+
+
+BEGIN = """
+import sys
+from vqadata.engine.hiring import EngineOptions, hire
+from vqadata.engine.stage import Stage
+
+class Ask(Stage):
+    def open(self):
+        return sys.modules.__contains__
+    def name_of(self, spec):
+        return spec
+    def modules(self):
+        return ["sqlite3"]
+
+if __name__ == "__main__":
+    with hire(Ask(), EngineOptions(workers=1), True) as engine:
+        print(*[engine.start(name).result() for name in ("sqlite3", "pyarrow", "pandas")])
+"""
+
+
+def test_a_worker_begins_with_what_its_stage_needs(tmp_path: Path) -> None:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        pytest.skip("workers are not forked here")
+    (tmp_path / "begin.py").write_text(BEGIN)
+    said = subprocess.check_output([sys.executable, str(tmp_path / "begin.py")], text=True)
+    assert said.split() == ["True", "True", "False"]
+
+
 def test_who_leaves_does_not_wait_for_what_was_not_begun(tmp_path: Path) -> None:
     stage = Sums(tmp_path / "diary", seconds=0.2)
     with hire(stage, EngineOptions(workers=1), is_much=True) as engine:
@@ -135,7 +180,6 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         engine.start(Sum(1))
 
 
-@pytest.mark.slow
 class SlowRay:
     """A Ray that is not up in time."""
 
@@ -173,16 +217,54 @@ def test_a_ray_that_does_not_come_is_told_of(
     assert slow.begun == begun
 
 
-def test_ray_does_the_same_through_deaths(tmp_path: Path) -> None:
+class Bundled(Sums):
+    """Goes to a cluster several at a time."""
+
+    bundle = 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [Sums, Bundled])
+def test_ray_does_the_same_through_deaths(kind: type[Sums], tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    stage = Sums(tmp_path / "diary")
-    specs = [Sum(n, deaths={2: 1, 5: 99}.get(n, 0)) for n in (*range(8), -1)]
+    stage = kind(tmp_path / "diary", seconds=0.01)
+    specs = [Sum(n, deaths={12: 1, 25: 99}.get(n, 0)) for n in (*range(40), -1)]
     with hire(stage, EngineOptions(engine="ray", workers=2), is_much=True) as engine:
         found = list(outcomes([engine.start(s) for s in specs]))
-    assert found[:5] + found[6:8] == [1, 2, 3, 4, 5, 7, 8]
-    assert isinstance(found[5], LostWorkError)
-    assert isinstance(found[8], VqaDataError)
-    assert found[8].found == "negative"
+    assert isinstance(found.pop(), VqaDataError)
+    assert isinstance(found.pop(25), LostWorkError)
+    assert found == [n + 1 for n in range(40) if n != 25]
+    begun = stage.diary.read_text()
+    assert begun.count(" 25\n") == TRIES
+    assert max(begun.count(f" {n}\n") for n in range(40) if n not in (12, 25)) <= 3
+
+
+def test_a_bundle_is_small_while_little_waits() -> None:
+    class Ray:
+        """Takes tasks and does none."""
+
+        def __init__(self) -> None:
+            self.given: list[list[Sum]] = []
+
+        def put(self, _: object) -> str:
+            return "stage"
+
+        def remote(self, *given: object, **_: object) -> Any:
+            if _:
+                return lambda _: self
+            self.given.append(given[2])  # type: ignore[arg-type]
+            return len(self.given)
+
+    ray = Ray()
+    hands = _Hands[Sum, int](ray, Bundled(Path("diary")), most=1)
+    asked: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for n in range(12):
+        asked.put(Order[Sum, int](Sum(n), str(n)))
+    assert hands.take_orders(asked)
+    assert [len(specs) for specs in ray.given] == [4, 4]
+    hands._in_hand.clear()
+    assert hands.take_orders(asked)
+    assert [len(specs) for specs in ray.given] == [4, 4, 2, 1]
 
 
 class Loaded(Stage[str, bool]):

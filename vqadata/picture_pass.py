@@ -33,6 +33,9 @@ Receipts = list[Receipt | None]
 ALL_DIE = 2
 """Pictures of a chunk that kill their workers before any other is examined: it is not they."""
 
+DECODING = ("pyarrow.compute", "PIL.Image", "PIL.JpegImagePlugin", "simplejpeg", "xxhash")
+"""Modules that whoever looks at pictures loads."""
+
 log = logging.getLogger(__name__)
 
 
@@ -113,6 +116,8 @@ class PicturePass(Stage[Task, Done]):
         cache: The folder of receipts; ``None`` to keep none.
     """
 
+    bundle = 8
+
     def __init__(self, shards: Path | str, cleaners: Sequence[Cleaner], cache: Path | None) -> None:
         """Open nothing yet."""
         # Workers may work in another folder.
@@ -128,6 +133,11 @@ class PicturePass(Stage[Task, Done]):
         """The chunk, by its first picture."""
         first, *others = spec.chunk.mentions
         return f"{first.path} and the {len(others)} pictures behind it" if others else first.path
+
+    def modules(self) -> list[str]:
+        """What decodes pictures, and what the cleaners are made of."""
+        own = {type(cleaner).__module__ for cleaner in self._given[1]}
+        return [*super().modules(), *sorted(own), *DECODING]
 
 
 class Desk:

@@ -146,7 +146,7 @@ class _Pieces:
 
 
 def _gathered(parts: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Small batches together, so that there are few; large ones alone, for joined they are twice."""
+    """Small batches together, so that there are few; large ones alone: joined they are twice."""
     gathered: list[pa.RecordBatch] = []
     size = 0
     for part in parts:

@@ -2,7 +2,9 @@
 
 ``ProcessPoolExecutor`` gives up when one of its processes dies, and does not say what that one had
 in hand. So each worker is an executor of one process: what it was given last is known, and a new
-one takes its place.
+one takes its place. Where the system can, workers are forked from a process that has loaded what
+they need and does nothing else: forked from this one, they would find its locks as its threads hold
+them.
 """
 
 from __future__ import annotations
@@ -10,14 +12,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from importlib.abc import MetaPathFinder
+from importlib import import_module
 from typing import Any
 
 from vqadata.engine.order import Order
@@ -25,6 +26,9 @@ from vqadata.engine.stage import AHEAD, Engine, Receipt, Spec, Stage
 
 DEPTH = 2
 """Specs that lie with a worker: the one in hand, and the next, so that it need not wait."""
+
+WARM = "vqadata.engine.warm"
+"""The module that a process imports before it works."""
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +77,8 @@ class Processes(Engine[Spec, Receipt]):
     def __init__(self, stage: Stage[Spec, Receipt], count: int) -> None:
         """Start none yet."""
         self.ahead = AHEAD * count
-        self._stage = stage
-        self._seats = [_Seat(stage) for _ in range(count)]
+        hire = partial(ProcessPoolExecutor, 1, _context(stage), _sit_down, (stage,))
+        self._stage, self._seats = stage, [_Seat(hire) for _ in range(count)]
         self._waiting: deque[Order[Spec, Receipt]] = deque()
         # The callbacks of one executor run in its thread, and may hand out more.
         self._lock = threading.RLock()
@@ -109,7 +113,7 @@ class Processes(Engine[Spec, Receipt]):
         try:
             done = seat.executor.submit(_work, order.spec)
         except BrokenProcessPool:  # it died with nothing in hand
-            seat.replace(self._stage)
+            seat.replace()
             done = seat.executor.submit(_work, order.spec)
         seat.orders.append(order)
         done.add_done_callback(partial(self._take, seat, seat.executor, order))
@@ -128,11 +132,11 @@ class Processes(Engine[Spec, Receipt]):
                 order.receipt.cancel()
                 return
             if not isinstance(done.exception(), BrokenProcessPool):
-                order.finish(done)
+                order.finish(done.exception() or done.result())
             else:
                 # What it was given first was in its hand; that comes first here as well.
                 if (in_hand := seat.executor is executor) and not self._is_closed:
-                    seat.replace(self._stage)
+                    seat.replace()
                 if not in_hand or order.may_try_again():
                     self._waiting.appendleft(order)
             self._hand_out()
@@ -141,20 +145,31 @@ class Processes(Engine[Spec, Receipt]):
 class _Seat:
     """One worker, or the next one in its place."""
 
-    def __init__(self, stage: Stage[Any, Any]) -> None:
+    def __init__(self, hire: Callable[[], ProcessPoolExecutor]) -> None:
         self.orders: list[Order[Any, Any]] = []
-        self.executor = _executor(stage)
+        self.executor, self._hire = hire(), hire
 
-    def replace(self, stage: Stage[Any, Any]) -> None:
+    def replace(self) -> None:
         log.warning("a worker process died; another one takes its place")
         self.executor.shutdown(wait=False)
-        self.executor = _executor(stage)
+        self.executor = self._hire()
 
 
-def _executor(stage: Stage[Any, Any]) -> ProcessPoolExecutor:
+def _context(stage: Stage[Any, Any]) -> Any:
+    """How processes are begun: forked from one that has loaded what they need, where that can be.
+
+    That one is started now, and loads while this one goes on.
+    """
     import multiprocessing
 
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _sit_down, (stage,))
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing.forkserver import ensure_running
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*stage.modules(), WARM])
+    ensure_running()
+    return context
 
 
 _opened: list[Callable[[Any], Any]] = []
@@ -165,33 +180,8 @@ def _sit_down(stage: Stage[Any, Any]) -> None:
     """Begin to be a worker process: leave interrupts to the parent, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _leave_pandas_out()
+    import_module(WARM)
     _opened.append(stage.open())
-
-
-def _leave_pandas_out() -> None:
-    """Keep pyarrow from loading pandas, which is a third of the start of a worker.
-
-    It does so once, where pandas is installed, before it takes its first Python list for no Series.
-    A stage that has loaded pandas itself keeps it.
-    """
-    import pyarrow as pa
-
-    if "pandas" not in sys.modules:
-        absent = _Absent()
-        sys.meta_path.insert(0, absent)
-        try:
-            pa.array([0])
-        finally:
-            sys.meta_path.remove(absent)
-
-
-class _Absent(MetaPathFinder):
-    """Says that pandas is not installed."""
-
-    def find_spec(self, fullname: str, *_: object) -> None:
-        if fullname == "pandas":
-            raise ModuleNotFoundError("left out", name=fullname)
 
 
 def _end_with_parent() -> None:

@@ -14,25 +14,25 @@ class Order(Generic[Spec, Receipt]):
     Attributes:
         spec: What is to be done.
         receipt: Set when it is done, or given up.
+        deaths: Workers that were lost with it in hand.
     """
 
     def __init__(self, spec: Spec, name: str) -> None:
         """Nobody has it yet."""
         self.spec, self._name = spec, name
         self.receipt: Future[Receipt] = Future()
-        self._deaths = 0
+        self.deaths = 0
 
     def may_try_again(self) -> bool:
         """Count a worker that was lost with it; after too many it is given up."""
-        self._deaths += 1
-        if self._deaths >= TRIES:
-            self.receipt.set_exception(LostWorkError(self._name, self._deaths))
-        return self._deaths < TRIES
+        self.deaths += 1
+        if self.deaths >= TRIES:
+            self.receipt.set_exception(LostWorkError(self._name, self.deaths))
+        return self.deaths < TRIES
 
-    def finish(self, done: Future[Receipt]) -> None:
+    def finish(self, outcome: Receipt | BaseException) -> None:
         """Take over what became of it."""
-        error = done.exception()
-        if error is None:
-            self.receipt.set_result(done.result())
+        if isinstance(outcome, BaseException):
+            self.receipt.set_exception(outcome)
         else:
-            self.receipt.set_exception(error)
+            self.receipt.set_result(outcome)

@@ -1,8 +1,9 @@
-"""The engine on Ray: one task a spec, of which any worker, or any machine, may be lost.
+"""The engine on Ray: tasks of a few specs, of which any worker, or any machine, may be lost.
 
 Ray would try lost tasks again by itself; here it does not, so that deaths are counted and named the
-same way as on one machine. Nothing is kept in Ray's object store but the stage, and what returns is
-a receipt. All calls of Ray come from one thread.
+same way as on one machine. A task costs some milliseconds, so while many specs wait it takes as
+many as the stage allows; a spec with which a worker was lost goes alone. Nothing is kept in Ray's
+object store but the stage, and what returns are receipts. All calls of Ray come from one thread.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import pickle
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from itertools import chain
 from typing import Any, Generic
 
 from vqadata.digests import code_digest
@@ -81,7 +84,7 @@ class Cluster(Engine[Spec, Receipt]):
         if self._owns:
             _connect(self._ray, *self._place)
         most = self._place[1] or int(self._ray.cluster_resources().get("CPU", 1))
-        self.ahead = AHEAD * most
+        self.ahead = AHEAD * most * self._stage.bundle
         self._thread = threading.Thread(target=self._run, args=[most], daemon=True)
         self._thread.start()
 
@@ -100,12 +103,12 @@ class _Hands(Generic[Spec, Receipt]):
     """What the thread of a cluster knows: what waits, and what is in hand."""
 
     def __init__(self, ray: Any, stage: Stage[Spec, Receipt], most: int) -> None:
-        self._ray, self._most = ray, 2 * most
+        self._ray, self._most, self._bundle = ray, 2 * most, stage.bundle
         packed = pickle.dumps((code_digest(), stage))
         self._key, self._packed = hashlib.sha256(packed).hexdigest(), ray.put(packed)
         self._task = ray.remote(num_cpus=1, max_retries=0)(_work)
-        self._waiting: list[Order[Spec, Receipt]] = []
-        self._in_hand: dict[Any, Order[Spec, Receipt]] = {}
+        self._waiting: deque[Order[Spec, Receipt]] = deque()
+        self._in_hand: dict[Any, list[Order[Spec, Receipt]]] = {}
         self._last = time.monotonic()
 
     def take_orders(self, asked: queue.SimpleQueue[Order[Spec, Receipt] | None]) -> bool:
@@ -118,9 +121,18 @@ class _Hands(Generic[Spec, Receipt]):
             self._waiting.append(order)
             wait = False
         while self._waiting and len(self._in_hand) < self._most:
-            order = self._waiting.pop(0)
-            self._in_hand[self._task.remote(self._key, [self._packed], order.spec)] = order
+            orders = self._next()
+            specs = [order.spec for order in orders]
+            self._in_hand[self._task.remote(self._key, [self._packed], specs)] = orders
         return True
+
+    def _next(self) -> list[Order[Spec, Receipt]]:
+        """What goes into a task: less when little waits, so that nobody is left without."""
+        count = max(1, min(self._bundle, len(self._waiting) // self._most))
+        orders = [self._waiting.popleft()]
+        while len(orders) < count and not orders[0].deaths and not self._waiting[0].deaths:
+            orders.append(self._waiting.popleft())
+        return orders
 
     def collect(self) -> None:
         """Take the receipts that are there, and notice what was lost."""
@@ -131,21 +143,22 @@ class _Hands(Generic[Spec, Receipt]):
         if time.monotonic() - self._last > PATIENCE:
             self._see_to_workers()
 
-    def _take(self, order: Order[Spec, Receipt], reference: Any) -> None:
-        failures, outcome = self._ray.exceptions, Future[Receipt]()
+    def _take(self, orders: list[Order[Spec, Receipt]], reference: Any) -> None:
+        failures = self._ray.exceptions
         try:
-            outcome.set_result(self._ray.get(reference))
+            said: list[Receipt | Exception] = self._ray.get(reference)
         except failures.RayTaskError as error:
-            outcome.set_exception(error.cause if isinstance(error.cause, Exception) else error)
+            said = [error.cause if isinstance(error.cause, Exception) else error] * len(orders)
         except (
             failures.WorkerCrashedError, failures.NodeDiedError, failures.OutOfMemoryError,
             failures.ObjectLostError, failures.LocalRayletDiedError,
         ) as error:  # fmt: skip
             log.warning("a worker of the cluster was lost (%s)", type(error).__name__)
-            if order.may_try_again():
-                self._waiting.insert(0, order)
+            left = [order for order in orders if order.may_try_again()]
+            self._waiting.extendleft(reversed(left))
             return
-        order.finish(outcome)
+        for order, outcome in zip(orders, said, strict=True):
+            order.finish(outcome)
 
     def _see_to_workers(self) -> None:
         self._last = time.monotonic()
@@ -160,9 +173,9 @@ class _Hands(Generic[Spec, Receipt]):
     ) -> None:
         """Let nobody wait for what will not come."""
         while True:
-            for order in [*self._in_hand.values(), *self._waiting]:
+            for order in chain(*self._in_hand.values(), self._waiting):
                 order.receipt.set_exception(error)
-            self._in_hand, self._waiting = {}, []
+            self._in_hand, self._waiting = {}, deque()
             late = asked.get()
             if late is None:
                 return
@@ -170,10 +183,9 @@ class _Hands(Generic[Spec, Receipt]):
 
     def stop(self) -> None:
         """End what is in hand."""
-        for reference, order in self._in_hand.items():
-            order.receipt.cancel()
+        for reference in self._in_hand:
             self._ray.cancel(reference, force=True)
-        for order in self._waiting:
+        for order in chain(*self._in_hand.values(), self._waiting):
             order.receipt.cancel()
 
 
@@ -217,8 +229,8 @@ _opened: dict[str, Callable[[Any], Any]] = {}
 """The opened stages of a worker process, by digest."""
 
 
-def _work(key: str, packed: list[Any], spec: Any) -> Any:
-    """What a worker does: open the stage when it meets it first, and work the spec off."""
+def _work(key: str, packed: list[Any], specs: list[Any]) -> list[Any]:
+    """What a worker does: open the stage when it meets it first, and work the specs off."""
     if key not in _opened:
         import ray
 
@@ -229,4 +241,12 @@ def _work(key: str, packed: list[Any], spec: Any) -> Any:
                 "the same version on all machines of the cluster", "Install it there.",
             )  # fmt: skip
         _opened[key] = stage.open()
-    return _opened[key](spec)
+    return [_outcome(_opened[key], spec) for spec in specs]
+
+
+def _outcome(work: Callable[[Any], Any], spec: Any) -> Any:
+    """The receipt of a spec, or the error that it ended with."""
+    try:
+        return work(spec)
+    except Exception as error:  # noqa: BLE001 - it is raised where the receipt is asked for
+        return error

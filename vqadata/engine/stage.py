@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from vqadata.errors import VqaDataError
 
@@ -26,7 +26,13 @@ AHEAD = 4
 
 
 class Stage(ABC, Generic[Spec, Receipt]):
-    """One kind of work. It travels to each worker once, so it holds options and places alone."""
+    """One kind of work. It travels to each worker once, so it holds options and places alone.
+
+    Attributes:
+        bundle: Most specs that may go to a worker of a cluster in one message.
+    """
+
+    bundle: ClassVar[int] = 1
 
     @abstractmethod
     def open(self) -> Callable[[Spec], Receipt]:
@@ -35,6 +41,10 @@ class Stage(ABC, Generic[Spec, Receipt]):
     @abstractmethod
     def name_of(self, spec: Spec) -> str:
         """What a person calls a spec."""
+
+    def modules(self) -> list[str]:
+        """Names of modules that the function will need: loaded once for all local processes."""
+        return [type(self).__module__]
 
 
 class Engine(ABC, Generic[Spec, Receipt]):
