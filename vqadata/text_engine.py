@@ -21,7 +21,7 @@ LANGUAGES = ("en", "zh")
 """Languages that are read: English and simplified Chinese."""
 
 
-SMALL, LARGER = 640, 2.0
+SMALL, LARGER = 960, 2.5
 """Longest side, in pixels, below which a picture is enlarged before it is read, and how much at
 most: the letters of marks in small pictures are smaller than engines were trained for."""
 

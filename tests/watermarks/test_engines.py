@@ -209,10 +209,11 @@ def test_an_unknown_language_is_named() -> None:
 @pytest.mark.parametrize(
     ("shape", "side", "longest"),
     [
-        ((100, 50), 640, 200),
+        ((100, 50), 640, 250),
         ((1000, 300), 640, 640),
-        ((400, 500), 960, 640),
-        ((700, 600), 960, 700),
+        ((400, 500), 960, 960),
+        ((700, 600), 960, 960),
+        ((300, 360), 960, 900),
     ],
 )
 def test_large_pictures_are_reduced_and_small_ones_enlarged(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqadata.errors import OptionError
+from vqadata.overlay.paper import is_paper
 from vqadata.text_engine import TextLine
 from vqadata.watermarks.content import Asked, is_clinical, is_page
 from vqadata.watermarks.ground import lies_askew, lies_over
@@ -153,6 +154,51 @@ def test_what_recurs_beneath_a_headline_belongs_to_the_design() -> None:
     assert not any(found(*covers).values())
     plain_ones = [reading(str(n), spot("Harbour Press")) for n in range(3)]
     assert all(found(*plain_ones).values())
+
+
+def test_lines_of_a_meme_are_no_mark_and_one_line_alone_is() -> None:
+    above = "NOT SURE IF MONDAY"
+    memes = [
+        reading(str(n), spot(above, y=50, high=48), spot(below, y=430, high=44))
+        for n, below in enumerate(["SUCH WOW", "ME EXPLAINING", "MY CAT EVERY MORNING"])
+    ]
+    assert not any(found(*memes).values())
+    alone = [reading(str(n), spot(above, y=50, high=48)) for n in range(3)]
+    assert all(found(*alone).values())
+
+
+def test_a_publisher_below_a_title_is_no_scanner() -> None:
+    publisher = spot("Oxford University Press", y=460)
+    grey_cover = reading("a", spot("History of Maps", y=160, high=60), publisher, colourful=0.0)
+    assert found(grey_cover) == {"a": []}
+    assert found(reading("b", publisher, colourful=0.0))["b"] == ["Oxford University Press"]
+
+
+def test_letters_that_can_just_be_read_are_small_in_a_small_picture() -> None:
+    line = spot("www.skyline-pics.com", x=150, y=200, high=22)
+    small, large = line._replace(width=320, height=220), spot("www.skyline-pics.com", high=52)
+    assert small.size > 0.08
+    assert Lexicon().find(small, PHOTO)
+    assert Lexicon().find(large, PHOTO) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("@urban_wanders", True), ("@urban wanders", True), ("@ab", False), ("meet me @ nine", False)],
+)
+def test_names_in_a_network_may_lose_their_dash(text: str, told: bool) -> None:
+    assert (Lexicon().find(spot(text), PHOTO) is not None) is told
+
+
+def test_a_sheet_is_of_any_level_but_black() -> None:
+    import numpy as np
+
+    photo = np.random.default_rng(1).integers(0, 256, (200, 300)).astype(np.uint8)
+    for level, told in ((250, True), (128, True), (28, True), (2, False)):
+        sheet = np.full((200, 300), level, np.uint8)
+        sheet[:80] = photo[:80]
+        assert is_paper(sheet) is told
+    assert not is_paper(photo)
 
 
 def test_misread_copies_across_a_picture_are_a_tile() -> None:

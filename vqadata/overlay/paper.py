@@ -1,4 +1,4 @@
-"""Tells drawings and pages from photographs and films: most of a sheet is one bright level.
+"""Tells drawings and pages from photographs and films: most of a sheet is one level, and not black.
 
 Charts, forms and screenshots of one make have their words at the same places: that is their layout,
 no mark.
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vqadata.overlay.zone import Grey
 
-BRIGHT = 200
-"""Grey level from which on paper is bright."""
+BLACK = 16
+"""Grey level from which on a sheet is not the black around a film."""
 
 SHARE = 0.45
 """Smallest share of the pixels that lie within two levels of the commonest one."""
@@ -29,4 +29,4 @@ def is_paper(grey: Grey) -> bool:
     counts = np.bincount(grey[::2, ::2].ravel(), minlength=256)
     level = int(counts.argmax())
     near = counts[max(level - 2, 0) : level + 3].sum()
-    return level >= BRIGHT and bool(near >= SHARE * counts.sum())
+    return level >= BLACK and bool(near >= SHARE * counts.sum())

@@ -42,7 +42,7 @@ WHOLE = 0.6
 MOST = 0.8
 """Share of a text from which on a term is all that it says."""
 
-SMALL, TINY = 0.1, 0.07
+SMALL, TINY = 0.1, 0.08
 """Letters up to these shares of the short side are small, and those of a footnote."""
 
 FEW_LINES = 6
@@ -86,7 +86,7 @@ DATED = re.compile(r"^[\W_cCeG0O@]{0,3}\s*(?:19|20)\d\d\s*[^\W\d_]\w+\s*[^\W\d_]
 NAMED = re.compile(r"^\W*[A-Z][a-z]+(?: [A-Z]\.?)? [A-Z][a-z]+,? (?:19|20)\d\d\W*$")
 """A name and a year."""
 
-HANDLE = re.compile(r"^\W*@\s?[\w.]{3,}$")
+HANDLE = re.compile(r"^\W*@\s?(?=[\w. ]{3,})[\w.]+(?: [\w.]+)?$")
 """A name in a social network."""
 
 
@@ -167,11 +167,11 @@ def _counts(kind: str, spot: Spot, scene: Scene, whole: bool = False) -> bool:
         return True
     alone = scene.lines <= ALONE
     if kind == "sign":
-        return spot.size <= SMALL or alone
+        return spot.is_small(SMALL) or alone
     if kind == "owner":
         return spot.size <= SMALL and (spot.turned or (spot.level and spot.near_edge))
     if kind in ("credit", "address"):
-        footnote = spot.near_edge and spot.level and spot.size <= TINY
+        footnote = spot.near_edge and spot.level and spot.is_small(TINY)
         return scene.lines <= FEW_LINES and (footnote or (spot.turned and kind == "address"))
     if kind == "stamp":
         return spot.turned or (alone and whole and spot.central)

@@ -100,7 +100,7 @@ class Strings:
                 continue
             here = places.setdefault(reading.group, [])
             here += [
-                Place(reading.digest, spot, _beneath(spot, reading))
+                Place(reading.digest, spot, _designed(spot, reading))
                 for spot in reading.readable
                 if spot.key
             ]
@@ -147,7 +147,7 @@ class Strings:
             return Mark(spot, REPEATED, "copies of one text, all turned alike or spread out")
         if recurs is not None:
             return Mark(spot, RECURRENT, f"at this place in {recurs.pictures} pictures")
-        if term is not None:
+        if term is not None and not (term.kind == "scanner" and _beneath(spot, reading)):
             code = SCANNER if term.kind == "scanner" else KNOWN
             return Mark(spot, code, f"{term.kind} {term.text}")
         if reading.laid_over and spot.key and lies_askew(spot) and _scene(reading).lines <= ALONE:
@@ -176,6 +176,20 @@ class Strings:
 
 HEADLINE = 1.5
 """How many times larger the letters of a headline are."""
+
+DISPLAYED = 0.06
+"""Height of letters, over the short side, from which on level texts are displayed, not noted."""
+
+
+def _designed(spot: Spot, reading: Reading) -> bool:
+    """Whether a text is part of a design: beneath a headline, or one of several displayed lines."""
+    beneath = _beneath(spot, reading)
+    if beneath or not (spot.level and spot.size >= DISPLAYED):
+        return beneath
+    return any(
+        other.level and other.size >= DISPLAYED and other.key != spot.key and other is not spot
+        for other in reading.readable
+    )
 
 
 def _beneath(spot: Spot, reading: Reading) -> bool:

@@ -24,8 +24,8 @@ FEWEST = 3
 """Pictures in which a string must stand."""
 
 MOSTLY = 0.5
-"""Share of its places beneath larger text from which on a string belongs to what is designed there:
-the publisher on a cover, the hour on a poster."""
+"""Share of its places in a design from which on a string belongs to it: the publisher on a cover,
+the words of a poster, the lines of a meme."""
 
 TOGETHER = 0.7
 """Smallest share of its places that must lie together."""
@@ -50,8 +50,8 @@ class Place(NamedTuple):
     picture: str
     """Its digest."""
     spot: Spot
-    beneath: bool = False
-    """Whether there is other level text in much larger letters, as a cover or a poster has it."""
+    designed: bool = False
+    """Whether it is part of a design: beneath larger level text, or one of several such lines."""
 
 
 class Recurring(NamedTuple):
@@ -78,7 +78,7 @@ def recurring(places: list[Place]) -> list[Recurring]:
     for seed, keys in clusters({key: len(there) for key, there in by_key.items()}):
         there = [place for key in keys for place in by_key[key]]
         pictures = len({place.picture for place in there})
-        if pictures < FEWEST or sum(place.beneath for place in there) > MOSTLY * len(there):
+        if pictures < FEWEST or sum(place.designed for place in there) > MOSTLY * len(there):
             continue
         if (together := _together(there)) >= TOGETHER:
             texts = Counter(place.spot.line.text for place in by_key[seed])

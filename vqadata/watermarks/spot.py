@@ -20,6 +20,10 @@ TURNED = 8.0
 """Degrees from which on text is turned on purpose."""
 
 
+FINE = 26.0
+"""Height in pixels of a line that can just be read, with what engines leave around letters."""
+
+
 class Spot(NamedTuple):
     """One readable piece of text."""
 
@@ -52,6 +56,10 @@ class Spot(NamedTuple):
     def size(self) -> float:
         """Height of the letters over the short side of the picture."""
         return self.line.height / min(self.width, self.height)
+
+    def is_small(self, share: float) -> bool:
+        """Whether the letters take at most a share of the short side, or can just be read."""
+        return self.size <= share or self.line.height <= FINE
 
     @property
     def level(self) -> bool:
