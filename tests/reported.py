@@ -112,7 +112,9 @@ class Planted(Cleaner):
     def mend(self, view: View) -> bytes:
         picture = Image.open(io.BytesIO(bytes(view.data)))
         ImageDraw.Draw(picture).rectangle([200, 210, 320, 235], "gray")
-        return jpeg(picture, 90)
+        data = io.BytesIO()
+        picture.save(data, "PNG")  # another format, and so another name, as watermark does
+        return data.getvalue()
 
 
 Planted.__module__ = "tests.reported"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,8 +16,8 @@ from vqadata.reports.page import Contents, page, wanted_pictures
 from vqadata.reports.summary import Reported, summary
 from vqadata.reports.thumbnails import Shown, evidence, texts, thumbnails
 from vqadata.shards.file_system import is_url
-from vqadata.shards.manifest import MANIFEST, REPORT
-from vqadata.shards.reader import Shards, open_shards
+from vqadata.shards.manifest import MANIFEST, PICTURES, REPORT
+from vqadata.shards.reader import Shards, file_at, open_shards
 
 if TYPE_CHECKING:
     import polars as pl
@@ -140,26 +140,40 @@ def _digest(manifest: Path) -> str | None:
 
 
 def _masked(shards: Shards, found: pl.DataFrame) -> dict[str, str]:
-    """The digest of each masked picture now, by the digest that its finding names."""
+    """The digest of each masked picture now, by the digest that its finding names.
+
+    A masked picture has a digest that no picture had before, and its old name, or that name with
+    the extension of its new format.
+    """
     import polars as pl
 
     before = found.filter((pl.col("action") == "mask") & pl.col("digest").is_not_null())
     if before.is_empty():
         return {}
-    now = [
-        pl.DataFrame(
-            {
-                "path": pl.Series(batch.column("images").flatten().field("path")),
-                "now": pl.Series(batch.column("image_facts").flatten().field("digest")),
-            }
-        )
-        for batch in shards.batches()
-    ]
-    names = pl.concat([pl.DataFrame(schema={"path": pl.String, "now": pl.String}), *now])
-    pairs = before.select("path", "digest").join(names.unique("path"), on="path")
-    return {
-        old: new for old, new in sorted(pairs.select("digest", "now").iter_rows()) if old != new
-    }
+    known = set(_examined(shards)) | set(before["digest"])
+    now: dict[str, str] = {}
+    for batch in shards.batches(["images", "image_facts"]):
+        digests = batch.column("image_facts").flatten().field("digest").to_pylist()
+        paths = batch.column("images").flatten().field("path").to_pylist()
+        for path, digest in zip(paths, digests, strict=True):
+            if digest is not None and digest not in known:
+                now.setdefault(path, digest)
+                now.setdefault(_stem(path), digest)
+    pairs = sorted(before.select("digest", "path").unique().iter_rows())
+    named = [(digest, now.get(path) or now.get(_stem(path))) for digest, path in pairs]
+    return {digest: new for digest, new in named if new is not None}
+
+
+def _stem(path: str) -> str:
+    return path.removesuffix(PurePosixPath(path).suffix)
+
+
+def _examined(shards: Shards) -> list[str]:
+    """The digests of the pictures that were cleaned, as they came."""
+    import polars as pl
+
+    path = file_at(shards.where, PICTURES)
+    return [] if path is None else pl.read_parquet(path, columns=["digest"])["digest"].to_list()
 
 
 def _with_texts(shards: Shards, found: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
