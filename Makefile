@@ -15,8 +15,8 @@ export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
 .PHONY: demo test weights check fuzz exam format lint types schemas bench bench-convert bench-shards bench-versions \
-  bench-pictures bench-loader story clean
-.PHONY: peers peers-exports peers-plain peers-evalscope-served $(PEERS:%=peers-%)
+  bench-pictures bench-loader bench-serving story clean
+.PHONY: peers peers-exports peers-plain peers-evalscope-served peers-metrics $(PEERS:%=peers-%)
 .SECONDARY:
 
 $(BIN)/.installed: pyproject.toml constraints.txt
@@ -74,12 +74,15 @@ bench-versions: $(BIN)/.installed  ## diff and split at the size of the VQA v2 t
 bench-loader: $(BIN)/.installed $(PEERS_DIR)/loader/.installed  ## beside other loaders; long: see --part and --only
 	$(BIN)/python -m benchmarks.loader --peers $(PEERS_DIR)/loader/bin/python
 
+bench-serving: $(BIN)/.installed  ## 64 clients, hostile requests, memory; minutes
+	$(BIN)/python -m benchmarks.serving
+
 bench-pictures: $(BIN)/.installed $(PEERS_DIR)/pictures/.installed  ## audit, duplicates, marks
 	$(BIN)/python -m benchmarks.pictures --peers $(PEERS_DIR)/pictures/bin/python
 	for part in duplicates watermarks; do \
 	  if [ -f benchmarks/$$part.py ]; then $(BIN)/python -m benchmarks.$$part || exit 1; fi; done
 
-peers: $(PEERS:%=peers-%) peers-plain  ## read the exports with the tools that they are for, and train on them
+peers: $(PEERS:%=peers-%) peers-plain peers-metrics  ## read the exports with the tools that they are for, and train on them
 
 peers-exports: $(BIN)/.installed
 	$(BIN)/python -m peers.make_exports $(PEERS_DIR)/exports $(PEERS_SHARDS)
@@ -98,6 +101,15 @@ peers-evalscope-served: $(BIN)/.installed $(PEERS_DIR)/evalscope/.installed  ## 
 peers-plain: $(BIN)/.installed $(PEERS_DIR)/plain/.installed  ## ask exported models elsewhere
 	$(BIN)/python -m peers.make_models $(PEERS_DIR)/models
 	PYTHONPATH=.:peers/path $(PEERS_DIR)/plain/bin/python -m peers.plain $(PEERS_DIR)/models
+
+peers-metrics: $(BIN)/.installed $(PEERS_DIR)/metrics/.downloaded  ## score as the codes of others do
+	$(BIN)/python -m peers.metrics $(PEERS_DIR)/metrics --count $(or $(COUNT),100000)
+
+# Releases are read and not installed; pip takes one of a name at a time.
+$(PEERS_DIR)/metrics/.downloaded: peers/requirements/metrics.txt
+	grep -v '^#' $< | while read -r release; do $(BIN)/python -m pip download --quiet --no-deps \
+	  --no-build-isolation --dest $(PEERS_DIR)/metrics "$$release" </dev/null || exit 1; done
+	touch $@
 
 $(PEERS_DIR)/%/.installed: peers/requirements/%.txt
 	$(PYTHON) -m venv $(PEERS_DIR)/$*

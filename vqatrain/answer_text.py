@@ -66,13 +66,16 @@ def _contractions() -> dict[str, str]:
 CONTRACTIONS = _contractions()
 
 
-def normalise(text: str, period: re.Pattern[str] = PERIOD) -> str:
-    """An answer as the official code compares it, or with another pattern for periods.
+def normalise(
+    text: str, period: re.Pattern[str] = PERIOD, comma: re.Pattern[str] = COMMA_IN_NUMBER
+) -> str:
+    """An answer as the official code compares it, or with other patterns for periods and commas.
 
     >>> normalise("The two dogs, dont!")
     "2 dogs don't"
     """
-    words = (NUMBER_WORDS.get(word, word) for word in _unpunctuated(text, period).lower().split())
+    plain = unpunctuated(text, period, comma)
+    words = (NUMBER_WORDS.get(word, word) for word in plain.lower().split())
     return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
 
 
@@ -95,8 +98,15 @@ def one_line(text: str) -> str:
     return text.replace("\n", " ").replace("\t", " ").strip()
 
 
-def _unpunctuated(text: str, period: re.Pattern[str]) -> str:
-    has_comma = COMMA_IN_NUMBER.search(text) is not None
+def unpunctuated(
+    text: str, period: re.Pattern[str] = PERIOD, comma: re.Pattern[str] = COMMA_IN_NUMBER
+) -> str:
+    """A text without punctuation, as the official code takes it away.
+
+    >>> unpunctuated("left-right, yes.")
+    'left right yes'
+    """
+    has_comma = comma.search(text) is not None
     out = text
     for mark in PUNCTUATION:
         glued = has_comma or f"{mark} " in text or f" {mark}" in text

@@ -76,6 +76,10 @@ class Batcher:
 
     def inputs(self, chats: Sequence[Chat]) -> dict[str, torch.Tensor]:
         """As :meth:`prompts`, of conversations."""
+        from jinja2 import (
+            TemplateError,
+        )  # what a chat template raises for turns it has no place for
+
         with_pictures = any(chat.pictures for chat in chats)
         try:
             inputs = self.processor(
@@ -85,7 +89,7 @@ class Batcher:
                 padding=True,
                 padding_side="left",
             )
-        except ValueError as error:
+        except (ValueError, TemplateError) as error:
             if len(chats) > 1:  # say which one
                 for chat in chats:
                     self.inputs([chat])

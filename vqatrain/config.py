@@ -346,6 +346,12 @@ class ServeConfig(AnswerOptions):
     max_picture_pixels: int = Field(
         50_000_000, ge=1, description="Largest picture, width x height; then 413."
     )
+    max_waiting_pixels: int = Field(
+        200_000_000,
+        ge=1,
+        description="Most pixels of all pictures that wait or are answered; then 429, or 413 if "
+        "one request alone has more.",
+    )
     max_letters: int = Field(50_000, ge=1, description="Most letters of a request; then 413.")
     audit_log: Path | None = Field(
         None, description="File that gets a line a request: no texts, no pictures."

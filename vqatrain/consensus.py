@@ -56,7 +56,20 @@ def official_scores(prediction: str, answers: Sequence[Mapping[str, Any]]) -> li
     A quirk of the official code: "the others" are the answers that differ from the annotator's as a
     whole (text, id, confidence); without ids that leaves out all equal ones.
     """
-    prediction, forms = official_forms(prediction, [answer["answer"] for answer in answers])
+    forms = official_forms(prediction, [answer["answer"] for answer in answers])
+    return scores_by_record(*forms, answers)
+
+
+def scores_by_record(
+    prediction: str, forms: Sequence[str], answers: Sequence[Mapping[str, Any]]
+) -> list[float]:
+    """The score for each annotator who is left out with all who are equal to him as a whole.
+
+    Args:
+        prediction: What the model answered, as it is compared.
+        forms: The answers as they are compared.
+        answers: What else tells the annotators apart.
+    """
     given = [dict(answer) | {"answer": form} for answer, form in zip(answers, forms, strict=True)]
     return [
         min(1, float(sum(o != one and o["answer"] == prediction for o in given)) / ENOUGH)

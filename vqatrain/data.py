@@ -64,27 +64,22 @@ def open_picture(source: Path | str | bytes | Image) -> Image:
         raise VqaDataError(str(source), error.found, error.expected, "Repair the file.") from None
 
 
-def pixels(data: bytes) -> int:
-    """Width times height of an encoded picture, from its header.
-
-    Raises:
-        VqaDataError: It is no picture, or too large.
-    """
-    header = _header(data)
-    return header.width * header.height
-
-
 def picture_file(data: bytes) -> str:
     """What the file of an encoded picture is called: by its digest, with the ending of its format.
 
     Raises:
         VqaDataError: It is no picture, or too large.
     """
-    picture = StoredPicture("", None, bytes_digest(data), _header(data).format)
+    picture = StoredPicture("", None, bytes_digest(data), picture_header(data).format)
     return f"{picture.digest}.{picture.extension}"
 
 
-def _header(data: bytes) -> Header:
+def picture_header(data: bytes) -> Header:
+    """Format and size of an encoded picture, without its pixels.
+
+    Raises:
+        VqaDataError: It is no picture, or too large.
+    """
     try:
         return read_header(data)
     except BadPicture as bad:

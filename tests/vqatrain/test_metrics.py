@@ -76,22 +76,22 @@ def test_normalisation_keeps_the_official_quirks(text: str, expected: str) -> No
 
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_metrics.json").read_text(encoding="utf-8"))
-"""Cases made at random to hit the rules, with what the original codes give (or would give in
-Python 3, for the official one)."""
+"""Cases made at random to hit the rules, with what the original codes give, as ``python -m
+peers.metrics --golden`` writes them; ``make peers-metrics`` asks the codes themselves."""
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN[0]["scores"]))
 def test_each_code_is_reproduced(name: str) -> None:
-    metric = all_metrics()[name]
-    assert len(GOLDEN) >= 50
-    for case in GOLDEN:
+    metric, known = all_metrics()[name], [case for case in GOLDEN if name in case["scores"]]
+    assert len(known) >= 50
+    for case in known:
         ids = range(10) if case["ids"] else [None] * 10
         answers = [
             {"answer": text} | ({} if number is None else {"answer_id": str(number)})
             for text, number in zip(case["answers"], ids, strict=True)
         ]
         found = metric.score(case["prediction"], {"answers": answers})
-        assert found == pytest.approx(case["scores"][name], abs=1e-12), case
+        assert found == case["scores"][name], case
 
 
 @pytest.mark.parametrize(

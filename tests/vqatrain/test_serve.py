@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import struct
-import urllib.error
+import re
+import socket
+import time
 import urllib.request
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 pytest.importorskip("uvicorn")
 openai = pytest.importorskip("openai")
 
 import vqatrain
 from tests.conftest import encoded
+from tests.vqatrain.hostile import HOSTILE, LIMITS, USER, blank, messages, post, uri
 from tests.vqatrain.served import served
 from vqatrain.config import ServeConfig
+from vqatrain.serving import app
+from vqatrain.serving.request import Refusal, parse
+from vqatrain.serving.room import Room
 
 KEY = "a key"
 COLOURS = ("red", "blue", "green", "yellow")
@@ -44,8 +45,7 @@ def address(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     log = tmp_path_factory.mktemp("audit") / "audit.jsonl"
     config = ServeConfig(
         model=str(run), name="colours", port=0, api_key=KEY, audit_log=log, max_new_tokens=8,
-        max_request_mb=2, max_pictures=4, max_letters=5000, max_picture_pixels=4_000_000,
-        max_waiting=200,
+        max_waiting=200, **LIMITS,
     )  # fmt: skip
     with served(config) as found:
         yield found
@@ -57,19 +57,6 @@ def address(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 @pytest.fixture(scope="module")
 def client(address: str) -> Any:
     return openai.OpenAI(base_url=f"{address}/v1", api_key=KEY, max_retries=0)
-
-
-def uri(data: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(data).decode()
-
-
-def content(text: str, *pictures: str) -> list[dict[str, Any]]:
-    parts = [{"type": "image_url", "image_url": {"url": picture}} for picture in pictures]
-    return [*parts, {"type": "text", "text": text}]
-
-
-def messages(text: str, *pictures: str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": content(text, *pictures)}]
 
 
 def ask(client: Any, number: int) -> str:
@@ -132,66 +119,11 @@ def test_conversations_and_several_pictures(client: Any) -> None:
     assert client.chat.completions.create(model="colours", messages=turns).choices
 
 
-def bomb() -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        crc = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + crc
-
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-
-
-def large() -> bytes:
-    file = io.BytesIO()
-    Image.new("L", (2500, 2000)).save(file, "PNG")
-    return file.getvalue()
-
-
-PICTURE = uri(encoded("red", (8, 8)))
-USER = {"role": "user", "content": "Hi?"}
-HOSTILE: list[tuple[str, int, Any]] = [
-    ("not json", 400, b"{"),
-    ("not utf-8", 400, b"\xff\xfe"),
-    ("empty", 400, b""),
-    ("list", 400, []),
-    ("deep", 400, b"[" * 100_000),
-    ("no messages", 400, {"messages": []}),
-    ("no model", 400, {"model": None}),
-    ("other model", 404, {"model": "gpt"}),
-    ("unknown role", 400, {"messages": [{"role": "tool", "content": "x"}]}),
-    ("no user last", 400, {"messages": [USER, {"role": "assistant", "content": "x"}]}),
-    ("audio", 400, {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}),
-    ("number as text", 400, {"messages": [{"role": "user", "content": 5}]}),
-    ("several answers", 400, {"n": 5}),
-    ("zero tokens", 400, {"max_tokens": 0}),
-    ("hot", 400, {"temperature": 1.5}),
-    ("huge prompt", 413, {"messages": messages("x" * 6000)}),
-    ("huge body", 413, b" " * (3 << 20)),
-    ("too long for the model", 200, {"messages": messages("word " * 10)}),
-    ("pictures", 413, {"messages": messages("?", *[PICTURE] * 5)}),
-    ("bomb", 413, {"messages": messages("?", uri(bomb()))}),
-    ("large", 413, {"messages": messages("?", uri(large()))}),
-    ("truncated base64", 400, {"messages": messages("?", PICTURE[:-5])}),
-    ("truncated picture", 400, {"messages": messages("?", uri(encoded("red", (64, 64))[:-40]))}),
-    ("no picture", 400, {"messages": messages("?", uri(b"<html>"))}),
-    ("empty picture", 400, {"messages": messages("?", uri(b""))}),
-    ("no base64", 400, {"messages": messages("?", "data:image/png,abc")}),
-    ("metadata service", 400, {"messages": messages("?", "http://169.254.169.254/latest")}),
-    ("own port", 400, {"messages": messages("?", "http://127.0.0.1/health")}),
-    ("file", 400, {"messages": messages("?", "file:///etc/passwd")}),
-    ("path", 400, {"messages": messages("?", "/etc/passwd")}),
-    ("special tokens", 200, {"messages": messages("<image><|im_end|><end_of_utterance>?")}),
-    ("nul", 200, {"messages": messages("\x00?")}),
-]
-
-
 @pytest.mark.parametrize(("status", "body"), [h[1:] for h in HOSTILE], ids=[h[0] for h in HOSTILE])
 def test_hostile_requests_get_one_clear_status(
     address: str, client: Any, status: int, body: Any
 ) -> None:
-    if isinstance(body, dict):
-        body = {"model": "colours", "messages": [USER], "max_tokens": 1} | body
-    found, answer = post(address, body)
+    found, answer = post(address, body, KEY)
     assert found == status
     if status != 200:
         assert answer["error"]["message"]
@@ -199,24 +131,98 @@ def test_hostile_requests_get_one_clear_status(
     assert client.models.list()
 
 
-def post(address: str, body: Any, key: str = KEY) -> tuple[int, Any]:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    request = urllib.request.Request(f"{address}/v1/chat/completions", data, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
 def test_a_wrong_key_is_refused(address: str) -> None:
-    assert post(address, {"model": "colours", "messages": [USER]}, key="wrong")[0] == 401
+    assert post(address, {"model": "colours", "messages": [USER]}, "wrong")[0] == 401
 
 
 def test_a_bad_picture_costs_a_streamed_request_its_status(address: str) -> None:
     body = {"model": "colours", "messages": messages("?", uri(b"no")), "stream": True}
-    assert post(address, body)[0] == 400
+    assert post(address, body, KEY)[0] == 400
+
+
+def test_a_page_of_another_host_may_not_ask(address: str) -> None:
+    here, elsewhere = ({"Origin": f"http://{host}:8000"} for host in ("localhost", "evil.org"))
+    assert post(address, {}, KEY, here)[0] == 200
+    status, answer = post(address, {}, KEY, elsewhere)
+    assert (status, answer["error"]["code"]) == (403, 403)
+
+
+def test_a_body_that_does_not_come_is_given_up(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "BODY_SECONDS", 0.2)
+    with begun(address, 1000, b"{") as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_a_client_that_goes_away_from_a_stream_is_counted(address: str) -> None:
+    body = {"model": "colours", "messages": [USER], "stream": True, "max_tokens": 8}
+    before = counted(address, app.GONE)
+    for _ in range(20):  # the answer is short, and may have come before the client went
+        data = json.dumps(body).encode()
+        with begun(address, len(data), data) as connection:
+            connection.recv(1)
+        if counted(address, app.GONE) > before:
+            return
+    pytest.fail("none of the clients that went away was counted")
+
+
+def test_a_client_that_goes_away_from_its_request_is_counted(address: str) -> None:
+    before = counted(address, app.GONE)
+    begun(address, 1000, b"{").close()
+    deadline = time.monotonic() + 20
+    while counted(address, app.GONE) == before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert counted(address, app.GONE) == before + 1
+
+
+def begun(address: str, length: int, body: bytes) -> socket.socket:
+    """A connection that has sent some of its request."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {KEY}\r\n"
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + body)
+    return connection
+
+
+def counted(address: str, status: int) -> float:
+    """Requests of a status, as the server counts them."""
+    with urllib.request.urlopen(f"{address}/metrics") as answer:
+        found = re.search(rf'requests_total{{status="{status}"}} (\S+)', answer.read().decode())
+    return float(found[1]) if found else 0.0
+
+
+def asked(*pictures: str) -> bytes:
+    return json.dumps({"model": "m", "messages": messages("?", *pictures)}).encode()
+
+
+def test_pictures_wait_for_room() -> None:
+    config, room = ServeConfig(model="m"), Room(5000)
+    first = parse(asked(uri(blank(60, 60))), config, "m", room)
+    assert (first.pixels, room.taken) == (3600, 3600)
+    for pictures, status in (([blank(60, 60)], 429), ([blank(60, 60)] * 2, 413)):
+        with pytest.raises(Refusal) as refused:
+            parse(asked(*map(uri, pictures)), config, "m", room)
+        assert refused.value.status == status
+    assert room.taken == 3600
+    room.give(first.pixels)
+    with pytest.raises(Refusal, match="truncated"):
+        parse(asked(uri(encoded("red", (64, 64))[:-40])), config, "m", room)
+    assert room.taken == 0, "what is refused takes none"
+
+
+def test_a_key_may_have_any_letters() -> None:
+    from starlette.requests import Request
+
+    service = app.Service(None, ServeConfig(model="m", api_key="schl\u00fcssel"), "m")  # type: ignore[arg-type]
+    for given, passes in (("schl\u00fcssel", True), ("schluessel", False)):
+        headers = [(b"authorization", f"Bearer {given}".encode())]
+        request = Request({"type": "http", "headers": headers})
+        if passes:
+            service.admit(request)
+            continue
+        with pytest.raises(Refusal, match="key"):
+            service.admit(request)
 
 
 def test_health_and_metrics(address: str) -> None:

@@ -1,10 +1,10 @@
-"""VQA v2 as EvalScope scores it.
+"""VQA v2 as EvalScope scores it, since release 1.14.1 ("evaluation version 1.1").
 
-Source: ``evalscope/benchmarks/vqav2/vqav2_adapter.py`` of https://github.com/modelscope/evalscope
-at commit 09f185a. The answer is taken behind the last "ANSWER:", all punctuation but the colon
-becomes space, contractions stay as they are, and ``min(matches / 3, 1)`` leaves nobody out: one
-annotator of ten gives 0.333 where the official code gives 0.3. An empty prediction scores 0.
-Release 1.14.1 leaves each annotator out in turn, as the official code does; this is not that.
+Source: ``evalscope/benchmarks/vqav2/vqav2_adapter.py`` of the release on the package index. The
+answer is taken behind the last "ANSWER:", all punctuation but the colon becomes space, and
+contractions stay as they are. Each annotator is left out in turn, by place; blank answers are none,
+and an answer that stands alone counts for a third. An empty prediction scores 0. Releases before
+left nobody out: ``evalscope-vqav2-1-14-0``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from vqatrain.answer_text import ARTICLES, NUMBER_WORDS
-from vqatrain.consensus import ENOUGH
+from vqatrain.consensus import ENOUGH, mean_leave_one_out
 from vqatrain.metric import Consensus
 
 ANSWER = re.compile(r"ANSWER:\s*(.*)", re.IGNORECASE)
@@ -33,8 +33,12 @@ class EvalscopeVqav2(Consensus):
         return _form(_extracted(prediction)), [_form(text) for text in answers if text.strip()]
 
     def agreement(self, prediction: str, answers: list[str]) -> float:
-        """Equal answers of three, nobody left out; nothing for an empty prediction."""
-        return min(1.0, answers.count(prediction) / ENOUGH) if prediction else 0.0
+        """The mean over all annotators but one; nothing for an empty prediction."""
+        if not prediction or not answers:
+            return 0.0
+        if len(answers) == 1:
+            return (answers[0] == prediction) / ENOUGH
+        return mean_leave_one_out(prediction, answers)
 
 
 def _extracted(prediction: str) -> str:

@@ -1,19 +1,22 @@
-"""VQA v2 as lmms-eval scores it.
+"""VQA v2 as lmms-eval scores it, since release 0.5.0.
 
-Source: ``lmms_eval/tasks/vqav2/utils.py`` of https://github.com/EvolvingLMMs-Lab/lmms-eval at
-commit 0393078. The prediction is brought into EvalAI's form before all else, so that "Yes" meets a
-unanimous "yes", which it does not in the official code; the rest is the official code.
+Source: ``lmms_eval/tasks/vqav2/utils.py`` of release 0.7.3 on the package index. It is the official
+code without its exception for unanimous answers: both sides are always normalised. Several commas
+between digits ("1,,2") count as one there. An earlier form is ``lmms-eval-vqav2-0-3-0``.
 """
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.answer_text import eval_ai
-from vqatrain.consensus import official_forms, official_scores
+from vqatrain.answer_text import PERIOD, normalise, one_line
+from vqatrain.consensus import scores_by_record
 from vqatrain.metric import Consensus, RecordView
+
+COMMAS = re.compile(r"(?<=\d),+(?=\d)")
 
 
 class LmmsEvalVqav2(Consensus):
@@ -22,12 +25,18 @@ class LmmsEvalVqav2(Consensus):
     title: ClassVar[str] = "lmms-eval vqav2"
 
     def forms(self, prediction: str, answers: Sequence[str]) -> tuple[str, list[str]]:
-        """The prediction in EvalAI's form, then both in the official one."""
-        return official_forms(eval_ai(prediction), answers)
+        """Both in the official form."""
+        return form(prediction), [form(text) for text in answers]
 
     def score(self, prediction: str, record: RecordView) -> float | None:
         """Score against all answers with their ids; ``None`` with fewer than two."""
         answers = record["answers"]
         if len(answers) < 2:
             return None
-        return statistics.mean(official_scores(eval_ai(prediction), answers))
+        forms = self.forms(prediction, [answer["answer"] for answer in answers])
+        return statistics.mean(scores_by_record(*forms, answers))
+
+
+def form(text: str) -> str:
+    """The official form of a text, but for commas between digits."""
+    return normalise(one_line(text), PERIOD, COMMAS)

@@ -16,15 +16,12 @@ from typing import NamedTuple
 from vqadata.errors import VqaDataError
 from vqatrain.answerer import Answerer, Said
 from vqatrain.batch import Chat
+from vqatrain.serving.room import Full
 
 log = logging.getLogger(__name__)
 
 GATHERING = 0.005
 """Seconds that a batch waits for company."""
-
-
-class Full(Exception):  # noqa: N818 - a state, which the client is told of
-    """As many requests wait as may."""
 
 
 class Job(NamedTuple):

@@ -2,7 +2,8 @@
 
 Source: https://platform.openai.com/docs/api-reference/chat/create. Pictures come as ``image_url``
 parts: data URIs, or URLs of hosts that were allowed when the server was started. Everything is
-bounded before it is decoded. What is wrong is said in one :class:`Refusal`.
+bounded before it is decoded. What is wrong is said in one :class:`Refusal`, and so is what would
+change the answer and is not done here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vqadata.errors import VqaDataError
 from vqatrain.batch import Chat
 from vqatrain.config import ServeConfig
-from vqatrain.data import download, open_picture, pixels
+from vqatrain.data import download, open_picture, picture_header
+from vqatrain.serving.room import Full, Room
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +31,7 @@ class Refusal(Exception):  # noqa: N818 - an answer to a client, not a fault of 
     def __init__(self, status: int, message: str, param: str | None = None) -> None:
         """Keep status and words."""
         self.status, self.message, self.param = status, message, param
+        self.pictures = 0
         super().__init__(message)
 
     def body(self) -> dict[str, Any]:
@@ -57,7 +60,7 @@ class _Image(_Part):
 
 
 class _Message(_Part):
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "developer", "user", "assistant"]
     content: str | list[Annotated[_Text | _Image, Field(discriminator="type")]]
 
 
@@ -70,11 +73,36 @@ class _Body(_Part):
     messages: list[_Message] = Field(min_length=1)
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
-    stream: bool = False
+    stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    n: Literal[1] = 1
+    n: Literal[1] | None = None
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
+    # What follows would change the answer, and is refused if it asks for anything.
+    stop: Any = None
+    tools: Any = None
+    functions: Any = None
+    logprobs: Any = None
+    logit_bias: Any = None
+    response_format: Any = None
+    frequency_penalty: Any = None
+    presence_penalty: Any = None
+
+
+NOT_DONE = (
+    "stop", "tools", "functions", "logprobs", "logit_bias", "response_format", "frequency_penalty",
+    "presence_penalty",
+)  # fmt: skip
+"""Fields that are refused rather than left unread."""
+
+PLAIN = {"type": "text"}
+"""The one form of an answer, which may be asked for by name."""
+
+MOST_PARTS = 1000
+"""Most turns of a request, and most parts of all its turns: each costs time, however short."""
+
+FORMATS = frozenset({"AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "TIFF", "WEBP"})
+"""Formats that are decoded; Pillow would hand others to programs, as EPS to Ghostscript."""
 
 
 class Asked(NamedTuple):
@@ -83,36 +111,70 @@ class Asked(NamedTuple):
     chat: Chat
     limit: int
     """Most tokens of the answer."""
+    pixels: int
+    """Of all pictures; they take room until the answer is there."""
     stream: bool
     usage: bool
     """Whether a streamed answer ends with the counts."""
 
+    @property
+    def pictures(self) -> int:
+        """How many pictures there are."""
+        return len(self.chat.pictures)
 
-def parse(raw: bytes, config: ServeConfig, name: str) -> Asked:
+
+def parse(raw: bytes, config: ServeConfig, name: str, room: Room) -> Asked:
     """Check a request, and decode its pictures.
 
     Args:
         raw: The body.
         config: Limits.
         name: The model's name.
+        room: For pixels; what the request takes of it is given back by whoever has answered it.
 
     Raises:
-        Refusal: 400 for what is wrong, 404 for another model, 413 for what is too large.
+        Refusal: 400 for what is wrong, 404 for another model, 413 for what is too large, 429 where
+            there is no room now.
     """
     body = _body(raw)
+    _check(body, config, name)
+    limit = body.max_completion_tokens or body.max_tokens or config.max_new_tokens
+    encoded = _encoded(body, config)
+    pixels = sum(one.pixels for one in encoded)
+    _enter(pixels, room)
+    try:
+        chat = Chat(_messages(body), [_decoded(one) for one in encoded], "request")
+    except BaseException:
+        room.give(pixels)
+        raise
+    usage = body.stream_options is not None and body.stream_options.include_usage
+    return Asked(chat, min(limit, config.max_new_tokens), pixels, bool(body.stream), usage)
+
+
+def _check(body: _Body, config: ServeConfig, name: str) -> None:
     if body.model != name:
         raise Refusal(404, f"no model {body.model!r}; this is {name!r}", "model")
     if body.temperature:
         raise Refusal(400, "answers are greedy; temperature must be 0 or absent", "temperature")
+    for field in NOT_DONE:
+        if getattr(body, field) not in (None, False, 0, [], {}, PLAIN):
+            raise Refusal(400, f"{field} is not done here; leave it out", field)
+    if (parts := len(body.messages) + sum(len(_parts(one)) for one in body.messages)) > MOST_PARTS:
+        raise Refusal(413, f"{parts:,} turns and parts; at most {MOST_PARTS:,}", "messages")
     letters = sum(len(text) for text in _texts(body))
     if letters > config.max_letters:
         raise Refusal(413, f"{letters:,} letters; at most {config.max_letters:,}", "messages")
     if body.messages[-1].role != "user":
         raise Refusal(400, "the last message must be the user's", "messages")
-    limit = body.max_completion_tokens or body.max_tokens or config.max_new_tokens
-    chat = Chat(_messages(body), _pictures(body, config), "request")
-    usage = body.stream_options is not None and body.stream_options.include_usage
-    return Asked(chat, min(limit, config.max_new_tokens), body.stream, usage)
+
+
+def _enter(pixels: int, room: Room) -> None:
+    if pixels > room.most:
+        raise Refusal(413, f"{pixels:,} pixels in all; at most {room.most:,}", "messages")
+    try:
+        room.take(pixels)
+    except Full:
+        raise Refusal(429, "too many large pictures wait; try again later") from None
 
 
 def _body(raw: bytes) -> _Body:
@@ -132,7 +194,8 @@ def _messages(body: _Body) -> list[dict[str, Any]]:
         for part in _parts(message):
             is_text = isinstance(part, _Text)
             parts.append({"type": "text", "text": part.text} if is_text else {"type": "image"})
-        found.append({"role": message.role, "content": parts})
+        role = "system" if message.role == "developer" else message.role
+        found.append({"role": role, "content": parts})
     return found
 
 
@@ -147,7 +210,15 @@ def _texts(body: _Body) -> Iterator[str]:
         yield from (part.text for part in _parts(message) if isinstance(part, _Text))
 
 
-def _pictures(body: _Body, config: ServeConfig) -> list[Image]:
+class _Encoded(NamedTuple):
+    """A picture as it came, and what its header says."""
+
+    place: str
+    data: bytes
+    pixels: int
+
+
+def _encoded(body: _Body, config: ServeConfig) -> list[_Encoded]:
     urls = [
         (f"messages.{n}.content.{k}", part.image_url.url)
         for n, message in enumerate(body.messages)
@@ -157,19 +228,34 @@ def _pictures(body: _Body, config: ServeConfig) -> list[Image]:
     if len(urls) > config.max_pictures:
         found = f"{len(urls):,} pictures; at most {config.max_pictures}"
         raise Refusal(413, found, "messages")
-    return [_picture(place, url, config) for place, url in urls]
+    return [_looked_at(place, url, config) for place, url in urls]
 
 
-def _picture(place: str, url: str, config: ServeConfig) -> Image:
+def _looked_at(place: str, url: str, config: ServeConfig) -> _Encoded:
     data = _data(place, url) if url[:5].lower() == "data:" else _fetched(place, url, config)
     try:
-        if (found := pixels(data)) > config.max_picture_pixels:
-            most = f"at most {config.max_picture_pixels:,}"
-            raise Refusal(413, f"{place}: {found:,} pixels; {most}", place)
-        return open_picture(data)
+        header = picture_header(data)
     except VqaDataError as error:
-        large = "too-many-pixels" in error.found
-        raise Refusal(413 if large else 400, f"{place}: {error.found}", place) from None
+        raise _refused(place, error) from None
+    if header.format not in FORMATS:
+        known = ", ".join(sorted(FORMATS))
+        raise Refusal(400, f"{place}: a picture of format {header.format}, not {known}", place)
+    if (pixels := header.width * header.height) > config.max_picture_pixels:
+        most = f"at most {config.max_picture_pixels:,}"
+        raise Refusal(413, f"{place}: {pixels:,} pixels; {most}", place)
+    return _Encoded(place, data, pixels)
+
+
+def _decoded(one: _Encoded) -> Image:
+    try:
+        return open_picture(one.data)
+    except VqaDataError as error:
+        raise _refused(one.place, error) from None
+
+
+def _refused(place: str, error: VqaDataError) -> Refusal:
+    large = "too-many-pixels" in error.found
+    return Refusal(413 if large else 400, f"{place}: {error.found}", place)
 
 
 def _data(place: str, url: str) -> bytes:

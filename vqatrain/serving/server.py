@@ -32,12 +32,13 @@ def serve(config: ServeConfig) -> None:
         OptionError: There is no such model, or the address cannot be listened on.
     """
     server, name = make_server(config)
-    log.info("%s at http://%s:%d/v1", name, config.host, config.port)
     try:
-        server.run()
+        listening = server.config.bind_socket()
     except SystemExit:
         found = f"{config.host}:{config.port} cannot be listened on"
         raise OptionError("--port", found, "a free port") from None
+    log.info("%s at http://%s:%d/v1", name, config.host, listening.getsockname()[1])
+    server.run([listening])
 
 
 def make_server(config: ServeConfig) -> tuple[uvicorn.Server, str]:
