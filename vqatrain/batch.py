@@ -55,6 +55,7 @@ class Batcher:
         self.processor: Any = loaded.processor
         self._suffix = prompt_suffix
         self._tokenizer: Any = self.processor.tokenizer
+        self._process = loaded.family.process
         self._answer_type = loaded.family.answer_type
         self._end: list[int] = [self._tokenizer.eos_token_id]
         self._pad: int = self._tokenizer.pad_token_id
@@ -82,10 +83,10 @@ class Batcher:
 
         with_pictures = any(chat.pictures for chat in chats)
         try:
-            inputs = self.processor(
+            inputs = self._process(
+                self.processor,
                 text=[self._prompt(chat) for chat in chats],
                 images=[chat.pictures for chat in chats] if with_pictures else None,
-                return_tensors="pt",
                 padding=True,
                 padding_side="left",
             )

@@ -18,6 +18,7 @@ from vqatrain import families, tiny
 from vqatrain.tokenizer import learn_tokenizer
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, ProcessorMixin
 
 Part: TypeAlias = Literal["vision", "projector", "language", "head"]
@@ -97,6 +98,18 @@ class Family(ABC):
             if inner.startswith(tuple(f"{start}." for start in starts)):
                 return part
         return "language"
+
+    def process(self, processor: Any, **inputs: Any) -> dict[str, torch.Tensor]:
+        """Have the processor make a batch.
+
+        Args:
+            processor: The real processor of the model.
+            inputs: Its arguments: texts, pictures, padding.
+
+        Raises:
+            ValueError: It refuses them.
+        """
+        return dict(processor(**inputs, return_tensors="pt"))
 
     def positions(self, model: Any, batch: dict[str, Any]) -> Any:  # noqa: ARG002
         """Positions of the tokens of unpacked rows, each counted from its own beginning.

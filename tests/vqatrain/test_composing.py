@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file
 
 from tests.vqatrain.test_training import config
 from vqatrain import model as models
@@ -25,7 +29,7 @@ from transformers import (
     SiglipImageProcessor,
 )
 
-from vqadata.errors import OptionError
+from vqadata.errors import MissingExtraError, OptionError
 from vqatrain import (
     EvalConfig,
     MergeConfig,
@@ -41,6 +45,7 @@ from vqatrain.batch import Batcher
 from vqatrain.composing import compose
 from vqatrain.config import DataOptions
 from vqatrain.data import Example, Questions
+from vqatrain.families.perception_lm import tiny_tower
 from vqatrain.family import Loaded
 from vqatrain.tokenizer import learn_tokenizer
 
@@ -73,6 +78,25 @@ def tower(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     torch.manual_seed(1)
     AutoModel.from_config(AutoConfig.for_model(request.param, **sizes)).save_pretrained(folder)
     images.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["eva02_tiny_patch14_224", "vit_base_patch16_siglip_224"])
+def timm_tower(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As timm itself writes a folder for the hub: its configuration, and weights without prefix."""
+    return written_by_timm(request.param, tmp_path_factory.mktemp("timm"))
+
+
+def written_by_timm(architecture: str, folder: Path, **sizes: Any) -> Path:
+    import timm
+    from timm.models import save_for_hf
+
+    torch.manual_seed(1)
+    given = {**tiny_tower()["model_args"], **sizes}
+    model = timm.create_model(architecture, num_classes=0, **given)
+    model.pretrained_cfg |= {"input_size": (3, 64, 64), "mean": (0.1, 0.2, 0.3)}
+    save_for_hf(model, folder, model_config={"architecture": architecture}, model_args=given,
+                safe_serialization=True)  # fmt: skip
     return folder
 
 
@@ -173,8 +197,70 @@ def test_the_prompt_is_that_of_the_language_model(language: Path, example: Examp
     assert prompt == (chat if language.name.startswith("qwen2") else base)
 
 
-def test_alignment_moves_the_projector_alone_then_all_goes_on(shards: Path, tmp_path: Path) -> None:
-    options = {"model": "tiny:llava", "vision_tower": "tiny:dinov2", "tuning": "projector"}
+def test_a_tower_of_timm_becomes_a_plain_model(
+    chat_model: Path, timm_tower: Path, example: Example, tmp_path: Path
+) -> None:
+    loaded = composed(chat_model, timm_tower)
+    batch = Batcher(loaded)([example])
+    assert batch["input_ids"].eq(loaded.model.config.image_token_id).sum() == 64
+    models.save(loaded, tmp_path)
+    again = AutoModelForImageTextToText.from_pretrained(tmp_path)
+    processor = AutoProcessor.from_pretrained(tmp_path)
+    assert again.config.model_type == "perception_lm"
+    assert torch.equal(
+        batch["pixel_values"], Batcher(Loaded(again, processor))([example])["pixel_values"]
+    )
+    with torch.inference_mode():
+        losses = [model.eval()(**batch).loss for model in (loaded.model, again)]
+    assert torch.equal(*losses)
+
+
+def test_features_are_those_that_timm_gives_the_patches(
+    chat_model: Path, timm_tower: Path, example: Example
+) -> None:
+    import timm
+
+    model: Any = composed(chat_model, timm_tower).model
+    known = json.loads((timm_tower / "config.json").read_text())
+    alone = timm.create_model(known["architecture"], **known["model_args"])
+    alone.load_state_dict(load_file(timm_tower / "model.safetensors"))
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        seen = alone.eval().forward_features(picture)[:, -64:]
+        expected = model.model.multi_modal_projector(seen)
+        found = model.model.get_image_features(picture[None]).pooler_output
+    assert torch.equal(found, expected)
+
+
+def test_timm_says_what_pictures_its_tower_was_trained_with(timm_tower: Path) -> None:
+    images: Any = composed("tiny:llava", timm_tower).processor.image_processor
+    assert list(images.image_mean) == [0.1, 0.2, 0.3]
+    assert images.tile_size == 64
+    wide = images(Image.new("RGB", (200, 50)), return_tensors="pt")["pixel_values"]
+    assert wide.shape == (1, 1, 3, 64, 64)
+
+
+def test_towers_of_timm_that_do_not_fit_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registers = written_by_timm("vit_small_patch14_reg4_dinov2", tmp_path / "registers")
+    with pytest.raises(OptionError, match="5 features before those of the patches"):
+        composed("tiny:llava", registers)
+    AutoModel.from_config(
+        AutoConfig.for_model("timm_wrapper", architecture="test_resnet")
+    ).save_pretrained(tmp_path / "resnet")
+    with pytest.raises(OptionError, match="a ResNet of timm, which cuts no patches"):
+        composed("tiny:llava", tmp_path / "resnet")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
+    with pytest.raises(MissingExtraError, match=r"vqadata\[timm\]"):
+        composed("tiny:llava", "tiny:timm_wrapper")
+
+
+@pytest.mark.parametrize("tower", ["tiny:dinov2", "tiny:timm_wrapper"])
+def test_alignment_moves_the_projector_alone_then_all_goes_on(
+    tower: str, shards: Path, tmp_path: Path
+) -> None:
+    options = {"model": "tiny:llava", "vision_tower": tower, "tuning": "projector"}
     chosen = config(shards, tmp_path / "align", **options)
     begun = training.load(chosen, Questions(chosen).texts())[0].model.state_dict()
     first = run(chosen)
@@ -192,8 +278,9 @@ def test_alignment_moves_the_projector_alone_then_all_goes_on(shards: Path, tmp_
     assert evaluate(asked).questions == 4
 
 
-def test_planned_without_weights(shards: Path) -> None:
-    options = {"model": "tiny:llava", "vision_tower": "tiny:clip_vision_model", "tuning": "full"}
+@pytest.mark.parametrize("tower", ["tiny:clip_vision_model", "tiny:timm_wrapper"])
+def test_planned_without_weights(tower: str, shards: Path) -> None:
+    options = {"model": "tiny:llava", "vision_tower": tower, "tuning": "full"}
     found = plan(config(shards, Path("unused"), **options))
     assert found.tokens.least > 64
 

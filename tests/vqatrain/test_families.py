@@ -117,6 +117,20 @@ def test_a_row_that_a_processor_refuses_is_named(examples: list[Example]) -> Non
         batcher([examples[0], thin])
 
 
+def test_pictures_of_one_batch_may_have_other_numbers_of_tiles(examples: list[Example]) -> None:
+    torch.manual_seed(0)
+    loaded = load("tiny:perception_lm", torch.float32, ["a"])
+    loaded.family.limit_pixels(loaded, 4 * 64 * 64)
+    noise = [Image.effect_noise(size, 60).convert("RGB") for size in [(64, 64), (300, 64)]]
+    rows = [examples[0]._replace(pictures=pictures) for pictures in (noise[:1], noise)]
+    batcher, model = Batcher(loaded), loaded.model.eval()
+    with torch.inference_mode():
+        alone = [model(**batcher([row])).logits[0] for row in rows]
+        together = model(**batcher(rows)).logits
+    assert batcher(rows)["pixel_values"].shape == (5 + 5 + 5, 1, 3, 64, 64)
+    assert torch.allclose(torch.stack(alone), together, atol=1e-4)
+
+
 def test_logits_of_answers_alone_give_the_same_loss(
     loaded: Loaded, examples: list[Example]
 ) -> None:
@@ -194,12 +208,24 @@ def test_loss_of_a_row_does_not_depend_on_its_batch(
     assert together == pytest.approx(mean, abs=1e-4)
 
 
+TOWERS = {
+    "perception_lm": {
+        "vision_config": {
+            "model_type": "timm_wrapper", "architecture": "vit_pe_core_large_patch14_336",
+            "model_args": {"embed_dim": 1024},
+        }
+    }
+}  # fmt: skip
+"""What a model of no configuration would have no tower for."""
+
+
 def full_size(model_type: str) -> Any:
     """A model of the sizes that its configuration has by default, without weights."""
     from transformers import AutoConfig, AutoModelForImageTextToText
 
+    config = AutoConfig.for_model(model_type, **TOWERS.get(model_type, {}))
     with torch.device("meta"):
-        return AutoModelForImageTextToText.from_config(AutoConfig.for_model(model_type))
+        return AutoModelForImageTextToText.from_config(config)
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
