@@ -105,7 +105,7 @@ class _Side:
         sizes = np.bincount(self.keys, minlength=BUCKETS)
         self.starts = np.concatenate([[0], np.cumsum(sizes)])[:-1].astype(np.int64)
         self.crowded = int(sizes[sizes > LARGEST_BUCKET].sum())
-        self.sizes = np.minimum(sizes, LARGEST_BUCKET)
+        self.sizes = np.minimum(sizes, LARGEST_BUCKET).astype(np.uint16)
 
 
 def _joined(
@@ -120,17 +120,27 @@ def _joined(
         numbers = np.arange(start, start + len(keys))
         for mask in _masks(share):
             buckets = keys ^ mask
+            size = side.sizes.take(buckets)
             if itself and mask:
-                chosen = np.flatnonzero(keys < buckets)  # each pair of buckets once
+                chosen = np.flatnonzero((keys < buckets) & (size > 0))  # each two buckets once
             elif itself:
                 # Of one bucket, each is compared with those behind it.
                 first, size = numbers + 1, side.starts[keys] + side.sizes[keys] - numbers - 1
+                size = np.maximum(size, 0)  # of a crowded bucket the last ones have no others
                 yield from _near(hashes, numbers, first, size, ours, side, radius)
                 continue
             else:
-                chosen = np.arange(len(keys))
-            first, size = side.starts[buckets[chosen]], side.sizes[buckets[chosen]]
-            yield from _near(hashes[chosen], numbers[chosen], first, size, ours, side, radius)
+                chosen = np.flatnonzero(size)
+            first = side.starts.take(buckets.take(chosen))
+            yield from _near(
+                hashes.take(chosen),
+                numbers.take(chosen),
+                first,
+                size.take(chosen),
+                ours,
+                side,
+                radius,
+            )
 
 
 def _near(
@@ -139,12 +149,13 @@ def _near(
     """Compare each hash with a run of others: with the first of all runs, the second of all ..."""
     import numpy as np
 
-    # Those with the longest runs come first, so that the others fall off at the end.
-    order = np.argsort(-size, kind="stable")
-    hashes, numbers, first = hashes[order], numbers[order], first[order]
-    counts = np.searchsorted(-size[order], -np.arange(1, int(size.max(initial=0)) + 1), "right")
+    # Those with the longest runs come first, so that the others fall off at the end. Numbers of 16
+    # bits are sorted by their digits, many times as quickly as longer ones.
+    order = np.argsort((LARGEST_BUCKET - size).astype(np.uint16), kind="stable")
+    hashes, numbers, first = hashes.take(order), numbers.take(order), first.take(order)
+    counts = len(size) - np.bincount(size).cumsum()[:-1]
     for step, count in enumerate(counts.tolist()):
-        others = side.hashes[first[:count] + step]
+        others = side.hashes.take(first[:count] + step)
         near = np.flatnonzero(np.bitwise_count(others ^ hashes[:count]) <= radius)
         if len(near):
             yield ours.order[numbers[near]], side.order[first[near] + step]
