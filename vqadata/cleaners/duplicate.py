@@ -145,8 +145,8 @@ class Duplicate(Cleaner):
             self._members[other.digest] = _Member(kept.digest, pair.level, in_words(edit), details)
         middles = {member.kept for member in self._members.values()}
         for batch in survey.batches() if middles else ():
-            for row in _rows(batch):
-                if middles.intersection(row.keys) and not self._is_edit(row):
+            for row in _rows(_showing(batch, middles)):
+                if not self._is_edit(row):
                     for question in row.questions:
                         self._best.setdefault(self._key(row, question), _first(row, question))
 
@@ -229,6 +229,16 @@ class Duplicate(Cleaner):
             if ours != theirs and key in self._members
         ]
         return None if not unequal else "likely" if "likely" in unequal else "certain"
+
+
+def _showing(batch: pa.RecordBatch, digests: set[str]) -> pa.RecordBatch:
+    """The rows that show one of some pictures."""
+    import pyarrow as pa
+
+    facts = batch.column("image_facts").to_pylist()
+    return batch.filter(
+        pa.array([any(fact["digest"] in digests for fact in row) for row in facts], pa.bool_())
+    )
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[_Row]:

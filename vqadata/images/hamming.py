@@ -120,7 +120,7 @@ def _joined(
         numbers = np.arange(start, start + len(keys))
         for mask in _masks(share):
             buckets = keys ^ mask
-            size = side.sizes.take(buckets)
+            size: Array = side.sizes.take(buckets)
             if itself and mask:
                 chosen = np.flatnonzero((keys < buckets) & (size > 0))  # each two buckets once
             elif itself:
@@ -132,15 +132,8 @@ def _joined(
             else:
                 chosen = np.flatnonzero(size)
             first = side.starts.take(buckets.take(chosen))
-            yield from _near(
-                hashes.take(chosen),
-                numbers.take(chosen),
-                first,
-                size.take(chosen),
-                ours,
-                side,
-                radius,
-            )
+            own = hashes.take(chosen), numbers.take(chosen)
+            yield from _near(*own, first, size.take(chosen), ours, side, radius)
 
 
 def _near(
