@@ -31,12 +31,13 @@ class ExportGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002
         """The command of one export, its options made from the export's fields."""
         from vqadata import discover, exports
+        from vqadata.engine.hiring import EngineOptions
         from vqadata.steps import Export
 
         kind: type[Export] = discover.find(exports, Export, cmd_name)  # type: ignore[type-abstract]
         command = ModelCommand(
             cmd_name,
-            models=lambda: [("", kind)],
+            models=lambda: [("", kind), ("", EngineOptions)],
             callback=lambda **given: _export(kind, **given),
             help=described(kind, kind.example),
         )
@@ -59,7 +60,10 @@ def _export(
     kind: type[Export], shards: Path, out: Path, overwrite: bool, config: Path | None, **given: Any
 ) -> None:
     from vqadata import printing
+    from vqadata.engine.hiring import EngineOptions
     from vqadata.exporting import export as export_data
 
-    receipt = export_data(build(kind, given, config), shards, out, overwrite=overwrite)
+    engine = build(EngineOptions, given)
+    step = build(kind, given, config)
+    receipt = export_data(step, shards, out, overwrite=overwrite, engine=engine)
     click.echo(printing.receipt(receipt, out))

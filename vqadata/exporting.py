@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from pathlib import Path
 
+from vqadata.collecting import PIECES, Collection, Contents
 from vqadata.conversion import portable_options, versions
+from vqadata.digests import bytes_digest, code_digest
+from vqadata.engine.hiring import EngineOptions, hire
+from vqadata.engine.order import in_order
 from vqadata.errors import OptionError, VqaDataError
-from vqadata.outbox import Contents, Outbox
-from vqadata.output_folder import staged_folder
-from vqadata.receipt import EXPORT_FOLDER, FORMAT_VERSION, Receipt, move_out
+from vqadata.export_pieces import ExportPieces, folder_of, pieces
+from vqadata.output_folder import NOTHING, UNFINISHED, Leftover, staged_folder, write_durably
+from vqadata.progress import Progress
+from vqadata.receipt import EXPORT_FOLDER, FORMAT_VERSION, PICTURES, Receipt, move_out
 from vqadata.run_events import Data
 from vqadata.run_events import run as telling
 from vqadata.shards import events
@@ -17,7 +24,12 @@ from vqadata.steps import Export
 
 
 def export(
-    step: Export, shards: Path | str, out: Path | str, *, overwrite: bool = False
+    step: Export,
+    shards: Path | str,
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    engine: EngineOptions | None = None,
 ) -> Receipt:
     """Write shards in another format.
 
@@ -26,6 +38,7 @@ def export(
         shards: A finished folder of shards.
         out: Output folder; must be new, empty or unfinished.
         overwrite: Replace a finished export in ``out``.
+        engine: Who works; by default this process.
 
     Returns:
         The receipt, which is also in ``out`` as ``export.json``.
@@ -37,18 +50,69 @@ def export(
     opened = open_shards(shards)
     if opened.is_at(Path(out)):
         raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
+    run = _run_digest(step, opened)
     with (
         telling(f"export {step.step_name()}", [events.read(opened)], out) as told,
-        staged_folder(Path(out), overwrite, EXPORT_FOLDER) as folder,
+        staged_folder(Path(out), overwrite, _KIND, partial(_leftover, Path(out), run)) as folder,
     ):
-        with Outbox(folder, opened.manifest.splits) as outbox:
-            step.write(opened, outbox)
-            receipt = _receipt(step, opened, outbox.contents())
+        (folder / PIECES).mkdir(exist_ok=True)
+        write_durably(folder / PIECES / _RUN, run)
+        with Collection(folder, opened.manifest.splits) as collection:
+            _collect(step, opened, collection, engine or EngineOptions(workers=0))
+            collection.settle()
+            step.finish(opened, collection)
+            receipt = _receipt(step, opened, collection.contents())
         if not receipt.adds_up:
             raise _unbalanced(Path(out), receipt)
         move_out(folder, receipt)
         told.made(Data(out, rows=receipt.rows, size=sum(file.bytes for file in receipt.files)))
     return receipt
+
+
+def _collect(step: Export, shards: Shards, collection: Collection, options: EngineOptions) -> None:
+    """Have all pieces made, and take them in their order."""
+    specs = list(pieces(shards, step))
+    stage = ExportPieces(step, shards.where, collection.folder)
+    with (
+        hire(stage, options, is_much=len(specs) >= MANY) as engine,
+        Progress("pictures exported", shards.manifest.pictures) as progress,
+    ):
+        for piece, delivery in in_order(specs, engine):
+            collection.take(folder_of(collection.folder, piece.number), delivery)
+            progress.advance(delivery.pictures)
+
+
+def _run_digest(step: Export, shards: Shards) -> str:
+    """Names all that the pieces of an export rest on."""
+    parts = [shards.digest, step.step_name(), step.model_dump(mode="json"), code_digest()]
+    return bytes_digest(json.dumps(parts, sort_keys=True).encode())
+
+
+def _leftover(out: Path, run: str) -> Leftover:
+    """What an unfinished export has left: its pieces, if it was this one."""
+    folder = out / UNFINISHED
+    try:
+        is_ours = (folder / PIECES / _RUN).read_text(encoding="utf-8") == run
+    except OSError:
+        is_ours = False
+    if not is_ours or not _saved(folder):
+        return NOTHING
+    return Leftover(frozenset({PIECES, PICTURES}), "going on from there")
+
+
+def _saved(staging: Path) -> str:
+    """What of an unfinished export the next run can use."""
+    made = len(list((staging / PIECES).glob("[0-9]*/receipt.json")))
+    return f"{made:,} pieces of the export are kept" if made else ""
+
+
+_KIND = EXPORT_FOLDER._replace(saved=_saved)
+
+_RUN = "run"
+"""File in the folder of pieces that names the run to which they belong."""
+
+MANY = 4
+"""Pieces from which workers are hired unasked."""
 
 
 def _receipt(step: Export, shards: Shards, contents: Contents) -> Receipt:

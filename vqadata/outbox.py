@@ -1,4 +1,8 @@
-"""Where an export puts its files, and where it says what became of each question."""
+"""Where an export puts the files of a piece, and says what became of each question of it.
+
+A piece is some record batches of one split. An export knows of no other piece, so pieces are made
+in any order, by anybody; :mod:`vqadata.collecting` puts together what they leave.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TextIO
+from typing import TYPE_CHECKING, Any, Literal, Self, TextIO
+
+import msgspec
 
 from vqadata.digests import file_digest
-from vqadata.receipt import PICTURES, REMARKS, FileEntry, Remark, SplitEntry
+from vqadata.receipt import PICTURES, REMARKS, Remark
 
 if TYPE_CHECKING:
     from vqadata.export_rows import StoredPicture
@@ -29,37 +35,63 @@ UNNAMED_SPLIT = "train"
 _UNFIT = re.compile(r"[^0-9A-Za-z_]")
 
 
-class Contents(NamedTuple):
-    """What an export left in its folder, for the receipt."""
+class Part(msgspec.Struct, frozen=True):
+    """A file that is one of several; it gets its name when it is known how many there are."""
 
-    splits: list[SplitEntry]
-    left_out: dict[str, int]
-    changed: dict[str, int]
+    pattern: str
+    """Its name in the end, from ``split``, ``number`` and ``count``; empty if it is not kept."""
+    split: str
+    """Name of its split in the export."""
+    path: str
+    """Where it lies in the folder, with slashes."""
+    rows: int = 0
+    arrow_bytes: int = 0
+    """Of the rows in memory, which ``datasets`` calls ``num_bytes``."""
+    bytes: int = 0
+    sha256: str = ""
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """What an export made of a piece of the shards: its receipt."""
+
+    lines: list[str]
+    """Files of lines, which go on in the next piece."""
+    parts: list[Part]
+    delivered: list[tuple[str, str, int]]
+    """Split, ``questions`` or ``rows``, and how many."""
+    remarks: list[tuple[str, str, int]]
+    """Action, reason, and how many questions."""
+    notes: dict[str, list[Any]]
     pictures: int
-    files: list[FileEntry]
+    """Picture rows that were looked at."""
 
 
 class Outbox:
-    """The folder of an export while it is filled.
+    """The folder of a piece of an export while it is filled.
 
     Args:
         folder: Folder to write in; must exist.
         splits: Names of the splits in the shards.
+        number: Number of the piece.
+        shared: Folder of the whole export, for the pictures.
 
     Attributes:
         folder: Where files are written.
         names: A name for each split that is fit for a file and for ``datasets``; no two are equal.
+        number: Number of the piece.
     """
 
-    def __init__(self, folder: Path, splits: Iterable[str]) -> None:
+    def __init__(self, folder: Path, splits: Iterable[str], number: int, shared: Path) -> None:
         """Start empty."""
-        self.folder = folder
+        self.folder, self.number = folder, number
         self.names = split_names(splits)
+        self._shared = shared
         self._delivered: Counter[tuple[str, str]] = Counter()
         self._remarks: Counter[tuple[str, str]] = Counter()
         self._files = ExitStack()
         self._open: dict[str, TextIO] = {}
-        self._pictures = 0
+        self._parts: list[Part] = []
+        self._notes: dict[str, list[Any]] = {}
 
     def __enter__(self) -> Self:
         """Use the outbox as a context."""
@@ -84,19 +116,32 @@ class Outbox:
         self._open[file].write(json.dumps(document, ensure_ascii=False) + "\n")
 
     def add_picture(self, picture: StoredPicture) -> str:
-        """Write a picture unless it is there; return its path in the folder, with slashes.
+        """Write a picture unless it is there; return its path in the export, with slashes.
 
         The name is made of the digest of the bytes: equal pictures are one file, no two others can
         meet, and no name of the source can lead out of the folder.
         """
         name = f"{PICTURES}/{picture.digest[:2]}/{picture.digest}.{picture.extension}"
-        path = self.folder / name
-        if not path.exists():
+        path, data = self._shared / name, picture.data or b""
+        if not _is_whole(path, len(data)):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
-                file.write(picture.data or b"")
-            self._pictures += 1
+                file.write(data)
         return name
+
+    def add_part(self, part: Part) -> None:
+        """Take a file that is finished and lies in the folder."""
+        if part.pattern:
+            path = self.folder / part.path
+            part = msgspec.structs.replace(
+                part, bytes=path.stat().st_size, sha256=file_digest(path)
+            )
+        self._parts.append(part)
+
+    def note(self, kind: str, value: Any) -> None:
+        """Tell :meth:`~vqadata.steps.Export.finish` something, once; JSON must hold it."""
+        if value not in (known := self._notes.setdefault(kind, [])):
+            known.append(value)
 
     def deliver(self, split: str, questions: int, rows: int = 1) -> None:
         """Count questions as handed over.
@@ -137,29 +182,32 @@ class Outbox:
         for question in questions:
             self.remark("left-out", reason, question)
 
-    def contents(self) -> Contents:
-        """Close the files and say what is there."""
+    def delivery(self, pictures: int) -> Delivery:
+        """Close the files and say what there is.
+
+        Args:
+            pictures: Picture rows of the piece.
+        """
         self._files.close()
-        paths = sorted(p for p in self.folder.rglob("*") if p.is_file())
-        names = [p.relative_to(self.folder).as_posix() for p in paths]
-        files = [
-            FileEntry(file=name, bytes=path.stat().st_size, sha256=file_digest(path))
-            for path, name in zip(paths, names, strict=True)
-            if not name.startswith(f"{PICTURES}/")
-        ]
-        splits = [
-            SplitEntry(split=split, name=name, **self._counts(split))
-            for split, name in self.names.items()
-        ]
-        return Contents(
-            splits, self._reasons("left-out"), self._reasons("changed"), self._pictures, files
-        )
+        return Delivery(
+            list(self._open), self._parts,
+            [(*key, count) for key, count in self._delivered.items()],
+            [(*key, count) for key, count in self._remarks.items()],
+            self._notes, pictures,
+        )  # fmt: skip
 
-    def _counts(self, split: str) -> dict[str, int]:
-        return {what: self._delivered[split, what] for what in ("questions", "rows")}
 
-    def _reasons(self, action: str) -> dict[str, int]:
-        return {r: n for (a, r), n in sorted(self._remarks.items()) if a == action}
+def _is_whole(path: Path, size: int) -> bool:
+    """Whether a file is there, and not cut off: who was killed over it has left no receipt."""
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+def file_bytes(shard_mb: int) -> int:
+    """How large a piece is that makes one file: there is room for what the format adds."""
+    return (shard_mb << 20) * 9 // 10
 
 
 def split_names(splits: Iterable[str]) -> dict[str, str]:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +18,8 @@ import msgspec
 from vqadata.assembly import assemble
 from vqadata.digests import file_digest
 from vqadata.engine.hiring import EngineOptions, hire
-from vqadata.engine.stage import Engine, Stage
+from vqadata.engine.order import in_order
+from vqadata.engine.stage import Stage
 from vqadata.errors import VqaDataError
 from vqadata.images.resolve import Found
 from vqadata.output_folder import sync_folder, write_durably
@@ -81,7 +80,7 @@ def write_with(
     ):
         specs = _Planner(folder, shard_bytes).plans(assemble(batches, source, work, Planning()))
         receipts = []
-        for receipt in _in_order(specs, engine):
+        for _, receipt in in_order(specs, engine):
             progress.advance(receipt.entry.pictures)
             receipts.append(receipt)
     _note_remarks(receipts, folder, work)
@@ -297,19 +296,6 @@ class _OpenPlan:
     def spec(self) -> ShardSpec:
         self._writer.close()
         return ShardSpec(self._file, self._split, file_digest(self._path))
-
-
-def _in_order(
-    specs: Iterator[ShardSpec], engine: Engine[ShardSpec, ShardReceipt]
-) -> Iterator[ShardReceipt]:
-    """Hand shards out as they come, and take their receipts in the same order."""
-    waiting: deque[Future[ShardReceipt]] = deque()
-    for spec in specs:
-        waiting.append(engine.start(spec))
-        while len(waiting) > engine.ahead or (waiting and waiting[0].done()):
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _note_remarks(receipts: list[ShardReceipt], folder: Path, work: Workspace) -> None:

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.answers import AnswerPolicy
+from vqadata.collecting import Collection
 from vqadata.images.embedded import EmbeddedPictures
 from vqadata.images.view import View
 from vqadata.ledger import Ledger, Rejection
 from vqadata.look import Look
 from vqadata.outbox import Outbox
+from vqadata.shards.manifest import BatchEntry
 from vqadata.shards.reader import Shards
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
 VerdictAction = Literal["flag", "mask", "drop"]
 Severity = Literal["error", "warning", "info"]
+
+
+PIECE_BYTES = 64 << 20
+"""Bytes of the shards that an export works off at a time, where its format does not say."""
 
 
 class Step(BaseModel, ABC):
@@ -279,18 +285,37 @@ class Cleaner(Step):
 class Export(Step):
     """Writes finished shards in the format of another tool.
 
-    What the format cannot carry is left out with a reason; nothing else is missing.
+    What the format cannot carry is left out with a reason; nothing else is missing. It is made
+    piece by piece, in any order, perhaps by several workers; where pieces end rests on the data and
+    the options.
     """
 
     example: ClassVar[str]
     """A command line that uses the export, shown in its help; a test runs it."""
 
-    @abstractmethod
-    def write(self, shards: Shards, outbox: Outbox) -> None:
-        """Write all questions of ``shards``, a batch in memory at a time.
+    @property
+    def piece_bytes(self) -> int:
+        """How large a piece is at most; a batch is in one piece."""
+        return PIECE_BYTES
+
+    def size_of(self, batch: BatchEntry) -> int:
+        """How large a batch is in this format, about."""
+        return batch.length
+
+    def finish(self, shards: Shards, collection: Collection) -> None:
+        """Write what rests on all pieces; by default nothing.
 
         Args:
             shards: The data.
+            collection: What the pieces left; their files have their names.
+        """
+
+    @abstractmethod
+    def write(self, shards: Shards, outbox: Outbox) -> None:
+        """Write the questions of a piece, a batch in memory at a time.
+
+        Args:
+            shards: The data; its batches are those of the piece.
             outbox: Takes the files, and is told what became of each question: delivered, or left
                 out with a reason.
 

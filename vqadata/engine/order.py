@@ -1,11 +1,13 @@
-"""A spec on its way: handed out, perhaps several times, until its receipt is there."""
+"""Specs on their way: handed out, perhaps several times, until their receipts are there."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from typing import Generic
 
-from vqadata.engine.stage import TRIES, LostWorkError, Receipt, Spec
+from vqadata.engine.stage import TRIES, Engine, LostWorkError, Receipt, Spec
 
 
 class Order(Generic[Spec, Receipt]):
@@ -36,3 +38,17 @@ class Order(Generic[Spec, Receipt]):
             self.receipt.set_exception(outcome)
         else:
             self.receipt.set_result(outcome)
+
+
+def in_order(
+    specs: Iterable[Spec], engine: Engine[Spec, Receipt]
+) -> Iterator[tuple[Spec, Receipt]]:
+    """Hand specs out as they come, as many as the engine takes; yield receipts in their order."""
+    waiting: deque[tuple[Spec, Future[Receipt]]] = deque()
+    for spec in specs:
+        waiting.append((spec, engine.start(spec)))
+        while waiting and (len(waiting) > engine.ahead or waiting[0][1].done()):
+            first, receipt = waiting.popleft()
+            yield first, receipt.result()
+    for first, receipt in waiting:
+        yield first, receipt.result()

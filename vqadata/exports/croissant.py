@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from vqadata.digests import file_digest
+from vqadata.collecting import Collection
 from vqadata.layouts.card import COLUMN_WORDS, known_licence
 from vqadata.layouts.flat import flat_batches, flat_fields, flat_schema
-from vqadata.layouts.parquet import ParquetFiles, ParquetPart
-from vqadata.outbox import Outbox
+from vqadata.layouts.parquet import ParquetFiles
+from vqadata.outbox import Outbox, Part, file_bytes
 from vqadata.shards.features import image_type
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export
@@ -84,10 +84,19 @@ class Croissant(Export):
     shard_mb: int = Field(500, ge=1, description="Megabytes after which a Parquet file is closed.")
 
     def write(self, shards: Shards, outbox: Outbox) -> None:
-        """Write Parquet files and their description; see :class:`~vqadata.steps.Export`."""
+        """Write Parquet files; see :class:`~vqadata.steps.Export`."""
         files = ParquetFiles(outbox, flat_schema(), self.shard_mb)
         for split, batch in flat_batches(shards, outbox):
             files.write(split, batch)
+        files.finish()
+
+    @property
+    def piece_bytes(self) -> int:
+        """That of a file."""
+        return file_bytes(self.shard_mb)
+
+    def finish(self, shards: Shards, collection: Collection) -> None:
+        """Write what describes the files."""
         document = {
             "@context": _CONTEXT,
             "@type": "sc:Dataset",
@@ -99,14 +108,14 @@ class Croissant(Export):
             "creator": {"@type": "sc:Person", "name": self.creator},
             "datePublished": self.published,
             "version": self.data_version,
-            "distribution": _distribution(files.finish(), outbox),
+            "distribution": _distribution(collection.parts),
             "recordSet": [_record_set(flat_fields())],
         }
         text = json.dumps(document, indent=1, ensure_ascii=False)
-        (outbox.folder / "croissant.json").write_text(text + "\n", encoding="utf-8")
+        (collection.folder / "croissant.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _distribution(parts: list[ParquetPart], outbox: Outbox) -> list[dict[str, Any]]:
+def _distribution(parts: list[Part]) -> list[dict[str, Any]]:
     """Each file with its digest, and all of them as one set."""
     media_type = "application/x-parquet"
     files = [
@@ -117,7 +126,7 @@ def _distribution(parts: list[ParquetPart], outbox: Outbox) -> list[dict[str, An
             "contentUrl": part.path,
             "contentSize": f"{part.bytes} B",
             "encodingFormat": media_type,
-            "sha256": file_digest(outbox.folder / part.path),
+            "sha256": part.sha256,
         }
         for part in parts
     ]

@@ -23,13 +23,18 @@ from typing import ClassVar
 import yaml
 from pydantic import Field
 
-from vqadata.layouts.tar_shards import TarShard, TarShards, document_of, shown_rows
-from vqadata.outbox import CONVERSATION_TURN, SEVERAL_PICTURES, Outbox
+from vqadata.collecting import Collection
+from vqadata.layouts.tar_shards import TAR, TarShards, document_of, repeated_size, shown_rows
+from vqadata.outbox import CONVERSATION_TURN, SEVERAL_PICTURES, Outbox, file_bytes
+from vqadata.shards.manifest import BatchEntry
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export
 
 RELEASE = "7.4.1"
 """The release of Megatron-Energon whose form the folder has."""
+
+_EXTENSIONS = "extensions"
+"""Kind of the notes that name what pictures are called."""
 
 _PARTS = {"test": r"test", "val": r"val|dev"}
 """Part of a data set, and what the name of its split holds; anything else is train."""
@@ -43,8 +48,8 @@ class Energon(Export):
     shard_mb: int = Field(1000, ge=1, description="Megabytes after which a tar file is closed.")
 
     def write(self, shards: Shards, outbox: Outbox) -> None:
-        """Write tar files and what describes them; see :class:`~vqadata.steps.Export`."""
-        files, extensions = TarShards(outbox, self.shard_mb, indexed=True), {"jpg"}
+        """Write tar files; see :class:`~vqadata.steps.Export`."""
+        files = TarShards(outbox, self.shard_mb, indexed=True)
         for row in shown_rows(shards, outbox):
             if len(row.pictures) > 1:
                 outbox.leave_out(SEVERAL_PICTURES, row.questions)
@@ -55,8 +60,25 @@ class Energon(Export):
             for record in alone:
                 files.add(row.split, row.pictures, document_of(record))
             outbox.deliver(row.split, len(alone), len(alone))
-            extensions.add(row.pictures[0].extension)
-        _describe(outbox.folder / ".nv-meta", files.finish(), extensions)
+            outbox.note(_EXTENSIONS, row.pictures[0].extension)
+        files.finish()
+
+    @property
+    def piece_bytes(self) -> int:
+        """That of a file."""
+        return file_bytes(self.shard_mb)
+
+    def size_of(self, batch: BatchEntry) -> int:
+        """As much as it has pictures, for as many samples."""
+        return repeated_size(batch)
+
+    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - as it is
+        """Write what describes the tar files."""
+        splits = {name: split for split, name in collection.names.items()}
+        files = [part for part in collection.parts if part.pattern == TAR]
+        shards_of = {part.path: (splits[part.split], part.rows) for part in files}
+        extensions = {"jpg", *collection.notes.get(_EXTENSIONS, ())}
+        _describe(collection.folder / ".nv-meta", shards_of, extensions)
 
 
 def part_of(split: str) -> str:
@@ -68,13 +90,13 @@ def part_of(split: str) -> str:
     return next((p for p, words in _PARTS.items() if re.search(words, split.lower())), "train")
 
 
-def _describe(folder: Path, shards: list[TarShard], extensions: set[str]) -> None:
-    """Write the folder ``.nv-meta``."""
+def _describe(folder: Path, files: dict[str, tuple[str, int]], extensions: set[str]) -> None:
+    """Write the folder ``.nv-meta``; each file has its split and the number of its samples."""
     folder.mkdir()
     parts: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    for shard in shards:
-        parts[part_of(shard.split)].append(shard.path)
-    counts = {shard.path: shard.samples for shard in shards}
+    for path, (split, _) in sorted(files.items()):
+        parts[part_of(split)].append(path)
+    counts = {path: samples for path, (_, samples) in sorted(files.items())}
     info = {"energon_version": RELEASE, "shard_counts": counts}
     (folder / ".info.json").write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
     _write_yaml(folder / "split.yaml", {"split_parts": parts, "exclude": []})

@@ -18,10 +18,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from vqadata.collecting import Collection
 from vqadata.layouts.card import CardFacts, known_licence, write_card
 from vqadata.layouts.flat import flat_batches, flat_fields, flat_schema
 from vqadata.layouts.parquet import ParquetFiles
-from vqadata.outbox import Outbox
+from vqadata.outbox import Outbox, file_bytes
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export
 
@@ -39,10 +40,19 @@ class Huggingface(Export):
     shard_mb: int = Field(500, ge=1, description="Megabytes after which a Parquet file is closed.")
 
     def write(self, shards: Shards, outbox: Outbox) -> None:
-        """Write Parquet files and the card; see :class:`~vqadata.steps.Export`."""
+        """Write Parquet files; see :class:`~vqadata.steps.Export`."""
         files = ParquetFiles(outbox, flat_schema(), self.shard_mb)
         for split, batch in flat_batches(shards, outbox):
             files.write(split, batch)
-        configs = {"default": (files.finish(), flat_fields())}
+        files.finish()
+
+    @property
+    def piece_bytes(self) -> int:
+        """That of a file."""
+        return file_bytes(self.shard_mb)
+
+    def finish(self, shards: Shards, collection: Collection) -> None:
+        """Write the card."""
         licence = self.licence or known_licence(shards)
-        write_card(outbox.folder, CardFacts(self.title, licence, configs, shards))
+        configs = {"default": (collection.parts, flat_fields())}
+        write_card(collection.folder, CardFacts(self.title, licence, configs, shards))

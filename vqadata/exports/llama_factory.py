@@ -23,12 +23,15 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from vqadata.collecting import Collection
 from vqadata.conversations import Conversation
 from vqadata.layouts.chat_export import ChatExport, messages, question_ids
 from vqadata.outbox import Outbox
 from vqadata.shards.reader import Shards
 
 MARK = "<image>"
+
+_PREFERENCE = "-preference"
 
 _SHAREGPT = {"role": "from", "content": "value", "user": "human", "assistant": "gpt"}
 _OPENAI = {"role": "role", "content": "content", "user": "user", "assistant": "assistant"}
@@ -47,18 +50,23 @@ class LlamaFactory(ChatExport):
 
     def write(self, shards: Shards, outbox: Outbox) -> None:
         """Write one line a conversation; see :class:`~vqadata.steps.Export`."""
-        described = {}
         for conversation in self.conversations(shards, outbox):
             name = outbox.names[conversation.split]
             outbox.write_line(f"{name}.jsonl", self._row(conversation, outbox))
             outbox.deliver(conversation.split, len(conversation.turns))
-            described[name] = self._described(f"{name}.jsonl")
             for upto, rejected in conversation.preferences():
-                file = f"{name}-preference.jsonl"
-                outbox.write_line(file, self._preference(upto, rejected, outbox))
-                described[f"{name}-preference"] = self._described(file, ranking=True)
+                row = self._preference(upto, rejected, outbox)
+                outbox.write_line(f"{name}{_PREFERENCE}.jsonl", row)
+
+    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - as it is
+        """Write ``dataset_info.json``, which describes the files that there are."""
+        described = {}
+        for split in collection.names.values():
+            for name in (split, f"{split}{_PREFERENCE}"):
+                if collection.has_lines(file := f"{name}.jsonl"):
+                    described[name] = self._described(file, ranking=name != split)
         text = json.dumps(described, indent=1, sort_keys=True)
-        (outbox.folder / "dataset_info.json").write_text(text + "\n", encoding="utf-8")
+        (collection.folder / "dataset_info.json").write_text(text + "\n", encoding="utf-8")
 
     @property
     def _words(self) -> dict[str, str]:

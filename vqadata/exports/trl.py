@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from vqadata.collecting import Collection
 from vqadata.conversations import Conversation, Parts
 from vqadata.layouts.card import CardFacts, known_licence, write_card
 from vqadata.layouts.chat_export import ChatExport
 from vqadata.layouts.gathered import Gathered
 from vqadata.layouts.parquet import ParquetFiles
-from vqadata.outbox import Outbox
+from vqadata.outbox import Outbox, file_bytes
 from vqadata.shards.features import features_metadata, image_type
 from vqadata.shards.reader import Shards
 
@@ -47,10 +48,9 @@ class Trl(ChatExport):
 
     def write(self, shards: Shards, outbox: Outbox) -> None:
         """Write one row a question; see :class:`~vqadata.steps.Export`."""
-        forms = {"default": ("data", ("completion",)), "preference": ("preference", _BETTER_WORSE)}
         files = {
             name: Gathered(ParquetFiles(outbox, _schema(*answers), self.shard_mb, folder))
-            for name, (folder, answers) in forms.items()
+            for name, (folder, answers) in _FORMS.items()
         }
         for conversation in self.conversations(shards, outbox):
             split = conversation.split
@@ -59,15 +59,31 @@ class Trl(ChatExport):
             for row in _preferences(conversation):
                 files["preference"].add(split, row)
             outbox.deliver(split, len(conversation.turns), len(conversation.turns))
+        for each in files.values():
+            each.finish()
+
+    @property
+    def piece_bytes(self) -> int:
+        """That of a file."""
+        return file_bytes(self.shard_mb)
+
+    def finish(self, shards: Shards, collection: Collection) -> None:
+        """Write the card; there is a configuration of preferences only if there are any."""
         configs = {
             name: (parts, _fields(*answers))
-            for name, (_, answers) in forms.items()
-            if (parts := files[name].finish()) or name == "default"
+            for name, (folder, answers) in _FORMS.items()
+            if (parts := [part for part in collection.parts if part.path.startswith(f"{folder}/")])
+            or name == "default"
         }
-        write_card(outbox.folder, CardFacts(self.title, known_licence(shards), configs, shards))
+        facts = CardFacts(self.title, known_licence(shards), configs, shards)
+        write_card(collection.folder, facts)
 
 
-_BETTER_WORSE = ("chosen", "rejected")
+_FORMS = {
+    "default": ("data", ("completion",)),
+    "preference": ("preference", ("chosen", "rejected")),
+}
+"""Folder and columns of the answers, by configuration."""
 
 
 def _fields(*answers: str) -> list[pa.Field]:

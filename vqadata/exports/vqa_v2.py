@@ -22,15 +22,16 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Any, ClassVar
 
+from vqadata.collecting import Collection
 from vqadata.export_rows import PictureRow, picture_rows
-from vqadata.layouts.ordered_json import OrderedJson
+from vqadata.layouts.ordered_json import UnorderedRows, write_lists
 from vqadata.layouts.vqa_rebuild import (
     COLUMNS,
-    Originals,
     annotation_as_written,
     official_annotation,
     official_header,
     official_question,
+    originals_of,
     question_as_written,
 )
 from vqadata.outbox import CONVERSATION_TURN, NO_PICTURE, SEVERAL_PICTURES, Outbox
@@ -45,15 +46,19 @@ class VqaV2(Export):
     example: ClassVar[str] = "vqadata export vqa-v2 shards -o vqa-v2"
 
     def write(self, shards: Shards, outbox: Outbox) -> None:
-        """Write a pair of files a split; see :class:`~vqadata.steps.Export`."""
+        """Leave the rows of a pair of files a split; see :class:`~vqadata.steps.Export`."""
         pairs = _Pairs(shards.manifest, outbox)
-        originals = Originals(shards)
+        originals = originals_of(shards.folder, shards.digest)
         for row in picture_rows(shards, COLUMNS):
             carried = list(_carried(row, outbox))
             for record in carried:
                 pairs.add(row.split, originals.restored(record))
             outbox.deliver(row.split, len(carried), len(carried))
         pairs.finish()
+
+    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - as it is
+        """Write the files, in the order of those that the data came from."""
+        write_lists(collection)
 
 
 class _Pairs:
@@ -66,7 +71,7 @@ class _Pairs:
         files = [entry.file for entry in manifest.balance]
         self._firsts = dict(zip(files, accumulate(records, initial=0), strict=False))
         self._split: str | None = manifest.steps[0].options.get("split")
-        self._files: dict[str, OrderedJson] = {}
+        self._files: dict[str, UnorderedRows] = {}
 
     def add(self, split: str, record: Mapping[str, Any]) -> None:
         """Put a question, and its annotation if there is one, into the files of their split."""
@@ -88,18 +93,18 @@ class _Pairs:
             file.add(place, 0, annotation_as_written(record, answered))
 
     def finish(self) -> None:
-        """Write the files."""
+        """Write what is held of each."""
         for file in self._files.values():
             file.finish()
 
     def _file(
         self, split: str, kind: str, record: Mapping[str, Any], form: InputForm | None
-    ) -> OrderedJson:
+    ) -> UnorderedRows:
         name = f"{self._outbox.names[split]}_{kind}.json"
         if name not in self._files:
             key = kind if form is None else form.key
             header = official_header(record) if form is None else form.header
-            self._files[name] = OrderedJson(self._outbox.folder / name, key, header)
+            self._files[name] = UnorderedRows(self._outbox, name, key, header)
         return self._files[name]
 
 

@@ -3,8 +3,8 @@
 Format: https://huggingface.co/docs/hub/datasets-webdataset; both ``webdataset`` and
 ``load_dataset("webdataset", ...)`` read it. The members of one sample::
 
-    000000017.jpg     the picture; several are 000000017.0.jpg, 000000017.1.jpg
-    000000017.json    {"question_id": "458752000", "question": "What is this?", "answer": "a net",
+    000000000017.jpg    the picture; several are 000000000017.0.jpg, 000000000017.1.jpg
+    000000000017.json   {"question_id": "458752000", "question": "What is this?", "answer": "a net",
                        "answers": ["net", "net", ...], "record": {...the canonical record...}}
 
 With ``--samples picture`` a sample is a picture with all its questions, stored once; its JSON is
@@ -19,8 +19,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from vqadata.layouts.tar_shards import TarShards, document_of, shown_rows
-from vqadata.outbox import Outbox
+from vqadata.layouts.tar_shards import TarShards, document_of, repeated_size, shown_rows
+from vqadata.outbox import Outbox, file_bytes
+from vqadata.shards.manifest import BatchEntry
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export
 
@@ -48,3 +49,12 @@ class Webdataset(Export):
                 files.add(row.split, row.pictures, document)
             outbox.deliver(row.split, len(row.questions), len(documents))
         files.finish()
+
+    @property
+    def piece_bytes(self) -> int:
+        """That of a file."""
+        return file_bytes(self.shard_mb)
+
+    def size_of(self, batch: BatchEntry) -> int:
+        """As much as it has pictures, for as many samples."""
+        return repeated_size(batch) if self.samples == "question" else batch.length

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from vqadata.layouts.parquet import ParquetPart
+from vqadata.outbox import Part
 from vqadata.record import Record
 from vqadata.shards.features import card_features
 from vqadata.shards.reader import Shards
@@ -40,7 +40,7 @@ class CardFacts(NamedTuple):
 
     title: str
     licence: str | None
-    configs: Mapping[str, tuple[list[ParquetPart], list[pa.Field]]]
+    configs: Mapping[str, tuple[list[Part], list[pa.Field]]]
     """Files and columns by the name of the configuration; the first one is the default."""
     shards: Shards
 
@@ -92,14 +92,14 @@ def _default(is_default: bool) -> dict[str, bool]:
     return {"default": True} if is_default else {}
 
 
-def _data_files(parts: list[ParquetPart]) -> list[dict[str, str]]:
+def _data_files(parts: list[Part]) -> list[dict[str, str]]:
     paths = {part.split: part.path.rpartition("/")[0] for part in parts}
     return [
         {"split": split, "path": f"{folder}/{split}-*.parquet"} for split, folder in paths.items()
     ]
 
 
-def _dataset_info(name: str, parts: list[ParquetPart], fields: list[pa.Field]) -> dict[str, Any]:
+def _dataset_info(name: str, parts: list[Part], fields: list[pa.Field]) -> dict[str, Any]:
     splits = dict.fromkeys(part.split for part in parts)
     return {
         "config_name": name,
@@ -110,7 +110,7 @@ def _dataset_info(name: str, parts: list[ParquetPart], fields: list[pa.Field]) -
     }
 
 
-def _split_info(split: str, parts: list[ParquetPart]) -> dict[str, Any]:
+def _split_info(split: str, parts: list[Part]) -> dict[str, Any]:
     own = [part for part in parts if part.split == split]
     return {
         "name": split,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from vqadata.layouts.parquet import GROUP_BYTES, GROUP_ROWS, ParquetFiles, ParquetPart
+from vqadata.layouts.parquet import GROUP_BYTES, GROUP_ROWS, ParquetFiles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,11 +36,11 @@ class Gathered:
         if len(self._rows[split]) == GROUP_ROWS or self._bytes[split] >= GROUP_BYTES:
             self._write(split)
 
-    def finish(self) -> list[ParquetPart]:
+    def finish(self) -> None:
         """Write what is left, and close the files."""
         for split in list(self._rows):
             self._write(split)
-        return self._files.finish()
+        self._files.finish()
 
     def _write(self, split: str) -> None:
         rows = self._rows.pop(split)

@@ -6,11 +6,10 @@ group are coded by a dictionary, so equal pictures near each other cost their by
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from vqadata.outbox import Outbox
+from vqadata.outbox import Outbox, Part
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,20 +19,6 @@ GROUP_ROWS = 1000
 
 GROUP_BYTES = 64 << 20
 """Picture bytes after which a row group is closed, repeated ones counted: what a reader unpacks."""
-
-
-class ParquetPart(NamedTuple):
-    """One finished file."""
-
-    path: str
-    """In the folder, with slashes."""
-    split: str
-    """Name of the split in the export."""
-    rows: int
-    bytes: int
-    """Of the file."""
-    arrow_bytes: int
-    """Of the rows in memory, which ``datasets`` calls ``num_bytes``."""
 
 
 class ParquetFiles:
@@ -50,9 +35,10 @@ class ParquetFiles:
         self, outbox: Outbox, schema: pa.Schema, shard_mb: int, folder: str = "data"
     ) -> None:
         """Open nothing yet."""
-        self._folder, self.schema, self._limit = outbox.folder / folder, schema, shard_mb << 20
-        self._names = outbox.names
-        self._splits: dict[str, _SplitFiles] = {}
+        self._outbox, self._folder = outbox, folder
+        self.schema, self._limit = schema, shard_mb << 20
+        self._open: dict[str, _ParquetFile] = {}
+        self._count = 0
 
     def write(self, split: str, batch: pa.RecordBatch) -> None:
         """Write some rows as one row group.
@@ -61,47 +47,24 @@ class ParquetFiles:
             split: Their split in the shards.
             batch: The rows.
         """
-        if split not in self._splits:
-            self._folder.mkdir(exist_ok=True)
-            stem = self._folder / self._names[split]
-            self._splits[split] = _SplitFiles(stem, self.schema, self._limit)
-        self._splits[split].write(batch)
+        if split not in self._open:
+            path = self._outbox.folder / f"{self._folder}-{self._count:05d}.parquet"
+            self._open[split] = _ParquetFile(path, self.schema)
+            self._count += 1
+        self._open[split].write(batch)
+        if self._open[split].size >= self._limit:
+            self._close(split)
 
-    def finish(self) -> list[ParquetPart]:
-        """Close the files, and give them their names, which tell how many there are."""
-        return [part for split in self._splits.values() for part in split.finish()]
+    def finish(self) -> None:
+        """Close the files."""
+        for split in list(self._open):
+            self._close(split)
 
-
-class _SplitFiles:
-    """The files of one split."""
-
-    def __init__(self, stem: Path, schema: pa.Schema, limit: int) -> None:
-        self._stem, self._schema, self._limit = stem, schema, limit
-        self._parts: list[tuple[Path, int, int]] = []
-        self._open: _ParquetFile | None = None
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        if self._open is None:
-            path = self._stem.with_name(f"{self._stem.name}-{len(self._parts):05d}.parquet")
-            self._open = _ParquetFile(path, self._schema)
-        self._open.write(batch)
-        if self._open.size >= self._limit:
-            self._close()
-
-    def finish(self) -> Iterator[ParquetPart]:
-        self._close()
-        for number, (path, rows, arrow_bytes) in enumerate(self._parts):
-            name = f"{self._stem.name}-{number:05d}-of-{len(self._parts):05d}.parquet"
-            size = path.stat().st_size
-            path.rename(path.with_name(name))
-            yield ParquetPart(
-                f"{path.parent.name}/{name}", self._stem.name, rows, size, arrow_bytes
-            )
-
-    def _close(self) -> None:
-        if self._open is not None:
-            self._parts.append(self._open.close())
-            self._open = None
+    def _close(self, split: str) -> None:
+        path, rows, arrow_bytes = self._open.pop(split).close()
+        pattern = f"{self._folder}/{{split}}-{{number:05d}}-of-{{count:05d}}.parquet"
+        part = Part(pattern, self._outbox.names[split], path.name, rows, arrow_bytes)
+        self._outbox.add_part(part)
 
 
 class _ParquetFile:

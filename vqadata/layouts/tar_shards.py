@@ -2,7 +2,8 @@
 
 Format: https://huggingface.co/docs/hub/datasets-webdataset and
 https://github.com/webdataset/webdataset. The key of a member ends at the first dot of its name.
-Keys are running numbers, so they hold no dot and no two are equal, in whatever shard they stand.
+Keys are numbers, of the piece of the export and of the sample in it, so they hold no dot and no two
+are equal, in whatever shard they stand.
 """
 
 from __future__ import annotations
@@ -13,24 +14,19 @@ import struct
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from vqadata.export_rows import PictureRow, StoredPicture, picture_rows
-from vqadata.outbox import NO_PICTURE, Outbox
+from vqadata.outbox import NO_PICTURE, Outbox, Part
 from vqadata.record import Record
+from vqadata.shards.manifest import BatchEntry
 from vqadata.shards.reader import Shards
 
-KEY_DIGITS = 9
+PIECE_DIGITS, SAMPLE_DIGITS = 5, 7
 
 
-class TarShard(NamedTuple):
-    """One finished tar file."""
-
-    path: str
-    """In the folder."""
-    split: str
-    """Of its samples, as in the shards."""
-    samples: int
+TAR = "{split}-{number:06d}.tar"
+"""What a file is called."""
 
 
 class TarShards:
@@ -47,8 +43,7 @@ class TarShards:
         """Open nothing yet."""
         self._outbox, self._limit, self._indexed = outbox, shard_mb << 20, indexed
         self._open: dict[str, _TarFile] = {}
-        self._closed: list[TarShard] = []
-        self._samples = 0
+        self._files = self._samples = 0
 
     def add(
         self, split: str, pictures: Sequence[StoredPicture], document: Mapping[str, Any]
@@ -60,28 +55,40 @@ class TarShards:
             pictures: Pictures, all of which are there.
             document: The JSON.
         """
-        key = f"{self._samples:0{KEY_DIGITS}d}"
+        key = f"{self._outbox.number:0{PIECE_DIGITS}d}{self._samples:0{SAMPLE_DIGITS}d}"
         self._samples += 1
         if split not in self._open:
-            number = sum(shard.split == split for shard in self._closed)
-            name = f"{self._outbox.names[split]}-{number:06d}.tar"
-            self._open[split] = _TarFile(self._outbox.folder / name, split, self._indexed)
+            path = self._outbox.folder / f"{self._files:06d}.tar"
+            self._open[split] = _TarFile(path, self._indexed)
+            self._files += 1
         names = [f"{number}." * (len(pictures) > 1) + p.extension
                  for number, p in enumerate(pictures)]  # fmt: skip
         members = {name: bytes(p.data or b"") for name, p in zip(names, pictures, strict=True)}
         members["json"] = json.dumps(document, ensure_ascii=False).encode()
         if self._open[split].add(key, members) >= self._limit:
-            self._closed.append(self._open.pop(split).close())
+            self._close(split)
 
-    def finish(self) -> list[TarShard]:
-        """Close the files; they are in the order of their names."""
-        self._closed += [file.close() for file in self._open.values()]
-        return sorted(self._closed, key=lambda shard: shard.path)
+    def finish(self) -> None:
+        """Close the files."""
+        for split in list(self._open):
+            self._close(split)
+
+    def _close(self, split: str) -> None:
+        path, samples = self._open.pop(split).close()
+        name = self._outbox.names[split]
+        self._outbox.add_part(Part(TAR, name, path.name, samples))
+        if self._indexed:
+            self._outbox.add_part(Part(f"{TAR}.idx", name, f"{path.name}.idx"))
+
+
+def repeated_size(batch: BatchEntry) -> int:
+    """How large a batch is where each question has its picture again, about."""
+    return batch.length * max(batch.questions, batch.pictures) // batch.pictures
 
 
 class _TarFile:
-    def __init__(self, path: Path, split: str, indexed: bool) -> None:
-        self._path, self._split, self._samples = path, split, 0
+    def __init__(self, path: Path, indexed: bool) -> None:
+        self._path, self._samples = path, 0
         self._file: BinaryIO = path.open("wb")
         self._tar = tarfile.TarFile(fileobj=self._file, mode="w", format=tarfile.USTAR_FORMAT)
         self._index = path.with_suffix(".tar.idx").open("wb") if indexed else None
@@ -96,13 +103,13 @@ class _TarFile:
         self._samples += 1
         return self._file.tell()
 
-    def close(self) -> TarShard:
+    def close(self) -> tuple[Path, int]:
         self._mark()
         if self._index is not None:
             self._index.close()
         self._tar.close()
         self._file.close()
-        return TarShard(self._path.name, self._split, self._samples)
+        return self._path, self._samples
 
     def _mark(self) -> None:
         if self._index is not None:

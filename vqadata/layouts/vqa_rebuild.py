@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from vqadata.layouts.vqa_written import AS_WRITTEN, OF_QUESTION
 from vqadata.ledger import select_entries
 from vqadata.markup import MARKUP, TEXTS
 from vqadata.shards.manifest import InputForm
-from vqadata.shards.reader import Shards
 
 COLUMNS = (
     "question_id", "image_id", "image_path", "more_image_paths", "text", "dialog_id", "answer",
@@ -34,12 +35,12 @@ class Originals:
     """The texts in which conversion broke up tokens of models, as they were in the source.
 
     Args:
-        shards: The data, whose ledger holds the records as they were.
+        folder: The data, whose ledger holds the records as they were.
     """
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, folder: Path) -> None:
         """Read the remarks of the ledger."""
-        entries = select_entries(shards.folder, "flagged", MARKUP)
+        entries = select_entries(folder, "flagged", MARKUP)
         self._raw = {(e.file, e.index, e.part): e.raw for e in entries if e.raw is not None}
 
     def restored(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -50,6 +51,12 @@ class Originals:
             return record
         before = json.loads(raw)
         return {**record, **{name: before[name] for name in (*TEXTS, "answers")}}
+
+
+@lru_cache(maxsize=1)
+def originals_of(folder: Path, digest: str) -> Originals:  # noqa: ARG001 - what it is told by
+    """Those of a data set; piece after piece asks for the same."""
+    return Originals(folder)
 
 
 def question_as_written(

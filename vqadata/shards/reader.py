@@ -7,6 +7,7 @@ large the data set is.
 from __future__ import annotations
 
 import bisect
+import copy
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -114,8 +115,20 @@ class Shards:
         self.places = list(_places(self.manifest.shards))
         self.damage: list[Damage] = []
         self._first_rows = [place.first_row for place in self.places]
+        self._numbers = range(len(self.places))
         if options.on_damage == "fail":
             self._refuse_missing()
+
+    def stretch(self, first: int, stop: int) -> Shards:
+        """The same shards, of whose batches only some are walked over.
+
+        Args:
+            first: The first one: an index of :attr:`places`.
+            stop: The one behind the last.
+        """
+        part = copy.copy(self)
+        part._numbers = range(first, stop)
+        return part
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the record batches in order, as views into the mapped files.
@@ -267,10 +280,11 @@ class Shards:
     def _walk(self, columns: Sequence[str] | None) -> Iterator[tuple[BatchPlace, pa.RecordBatch]]:
         """The batches with their places; damaged ones are left out if so wished."""
         pictures = columns is None or IMAGES in columns
-        numbers, ahead = range(len(self.places)), self.options.read_ahead
+        numbers, ahead = self._numbers, self.options.read_ahead
         self.prefetch(numbers[:ahead], pictures)
-        for number, place in enumerate(self.places):
-            self.prefetch(numbers[number + ahead : number + ahead + 1], pictures)
+        for turn, number in enumerate(numbers):
+            place = self.places[number]
+            self.prefetch(numbers[turn + ahead : turn + ahead + 1], pictures)
             try:
                 batch = self.batch(number, columns)
             except DamageError as error:
