@@ -54,6 +54,7 @@ exam: $(BIN)/.installed  ## 1,000 damaged folders of shards, 300 killed runs, 1,
 	$(BIN)/python -m tests.stopping --count 1000
 	$(BIN)/python -m tests.killing_workers --count 60
 	$(BIN)/python -m tests.killing_workers --count 40 --engine ray
+	$(BIN)/python -m tests.vqatrain.repeating
 
 format: $(BIN)/.installed  ## format the code, rewrite the schemas
 	$(BIN)/ruff format .

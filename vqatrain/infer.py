@@ -6,8 +6,8 @@ From Python::
     model.answer("photo.jpg", "What is this?")
 
 Pictures are bounded before they are decoded and normalised as in training. Paths in a file of
-questions stay under its folder, or under ``--image-root``. A picture that cannot be opened costs
-its own line alone: the line has an ``error`` in place of an answer.
+questions stay under its folder, or under ``--image-root``. A picture that cannot be opened, or that
+the model cannot take, costs its own line alone: the line has an ``error`` in place of an answer.
 """
 
 from __future__ import annotations
@@ -87,11 +87,20 @@ class Model:
         """Answer many, some at a time, in their order."""
         stream = iter(asked)
         while chunk := list(islice(stream, batch_size)):
-            examples = [one.example for one in chunk if one.example is not None]
-            said = iter(self._answerer.answer(examples) if examples else [])
+            said = iter(self._said([one.example for one in chunk if one.example is not None]))
             for one in chunk:
-                outcome = {"error": one.error} if one.example is None else {"answer": next(said)}
-                yield one.line | outcome
+                yield one.line | ({"error": one.error} if one.example is None else next(said))
+
+    def _said(self, examples: list[Example]) -> list[dict[str, str]]:
+        """An answer each, or why there is none: what the model cannot take costs no neighbour."""
+        if not examples:
+            return []
+        try:
+            return [{"answer": text} for text in self._answerer.answer(examples)]
+        except VqaDataError as error:
+            if len(examples) == 1:
+                return [{"error": str(error)}]
+        return [self._said([one])[0] for one in examples]
 
 
 def load(model: str | Path, **options: Any) -> Model:

@@ -83,7 +83,7 @@ def _keyed(key: str, entry: Any) -> dict[str, Any]:
 
 
 def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # a text may hold U+2028 as it is
         if line.strip():
             where = f"{path}: line {number}"
             try:

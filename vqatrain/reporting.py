@@ -92,7 +92,7 @@ def _read(folder: Path) -> tuple[Scores, list[Line]]:
     except (OSError, ValueError) as error:
         found = str(error).splitlines()[0]
         raise VqaDataError(str(folder), found, "a finished evaluation") from None
-    return scores, [json.loads(line) for line in text.splitlines()]
+    return scores, [json.loads(line) for line in text.split("\n") if line]
 
 
 def _beside(folder: Path, data: DataOptions, other: Path) -> Beside:

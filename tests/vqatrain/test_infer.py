@@ -14,8 +14,10 @@ import vqatrain
 import vqatrain.data
 from tests.conftest import encoded
 from vqadata.errors import OptionError, VqaDataError
+from vqatrain.answerer import Answerer
 from vqatrain.cli import program
 from vqatrain.config import EvalConfig, InferConfig, TrainConfig
+from vqatrain.data import Example
 from vqatrain.evaluation import UNFINISHED, evaluate
 from vqatrain.infer import infer, infer_to, questions
 
@@ -66,6 +68,23 @@ def test_a_batch_answers_as_one_alone(run: Path, pictures: Path) -> None:
         for n in (1, 8)
     )
     assert alone == together
+
+
+def test_what_the_model_cannot_take_costs_its_own_line_alone(
+    run: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Answerer.answer
+
+    def picky(self: Answerer, examples: list[Example], streamer: Any = None) -> list[str]:
+        if any(one.question_id.endswith("b.PNG") for one in examples):
+            raise VqaDataError("b.PNG", "too thin", "another picture")
+        return real(self, examples, streamer)
+
+    monkeypatch.setattr(Answerer, "answer", picky)
+    config = InferConfig(model=str(run), images=pictures, question=QUESTION, max_new_tokens=4)
+    lines = {Path(line["image"]).name: line for line in infer(config)}
+    assert "answer" in lines["a.png"]
+    assert "too thin" in lines["b.PNG"]["error"]
 
 
 def asked(folder: Path, *lines: Any) -> Path:

@@ -32,8 +32,8 @@ def evaluation(folder: Path, shards: Path, said: list[str]) -> Path:
         }
         for row in rows
     ]  # fmt: skip
-    text = "\n".join(json.dumps(line) for line in lines)
-    (folder / PREDICTIONS).write_text(text + "\n")
+    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    (folder / PREDICTIONS).write_text(text + "\n", encoding="utf-8")
     scores = summarise(rows, metrics, "runs/<b>first", questions.shards.digest)
     (folder / SCORES).write_text(scores.model_dump_json())
     return folder
@@ -41,7 +41,7 @@ def evaluation(folder: Path, shards: Path, said: list[str]) -> Path:
 
 @pytest.fixture
 def page(shards: Path, tmp_path: Path) -> Path:
-    folder = evaluation(tmp_path / "here", shards, ["red", "I cannot tell.", *HOSTILE])
+    folder = evaluation(tmp_path / "here", shards, ["red", "I cannot tell.", "red\u2028", *HOSTILE])
     blank = evaluation(tmp_path / "blank", shards, ["purple"])
     other = evaluation(tmp_path / "other", shards, ["red", "blue", "green", "yellow"])
     return report(folder, DataOptions(shards=shards), blank, [other])

@@ -120,6 +120,13 @@ def test_a_file_is_scored(shards: Path, tmp_path: Path) -> None:
     assert found.scores.overall["exact-match"].rows == 3
 
 
+def test_a_line_ends_where_json_says_so(tmp_path: Path) -> None:
+    path, said = tmp_path / "p.jsonl", "a\u2028b\x85c"
+    lines = [{"question_id": n, "text": said} for n in (1, 2)]
+    path.write_text("\r\n".join(json.dumps(one, ensure_ascii=False) for one in lines), "utf-8")
+    assert read_predictions(path) == {"1": said, "2": said}
+
+
 def test_missing_predictions_are_refused_or_counted(shards: Path, tmp_path: Path) -> None:
     path = predictions(tmp_path, "yes", "cat")
     with pytest.raises(VqaDataError, match="no prediction for 1 of 3 questions, first 103"):
