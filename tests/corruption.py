@@ -12,9 +12,9 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from vqadata import OutputOptions, convert, open_shards, verify
+from vqadata import OutputOptions, convert, load, open_shards, verify
 from vqadata.digests import bytes_digest
 from vqadata.errors import ShardError
 from vqadata.shards.manifest import FORMAT_VERSION, MANIFEST, read_manifest, write_manifest
@@ -27,6 +27,10 @@ KINDS = (
     "batches", "border", "tail", "version", "older", "extra",
 )  # fmt: skip
 SKIP = ReadOptions(on_damage="skip")
+COLUMNS = ["question_id", "text", "answers.answer", "origin"]
+
+Rows: TypeAlias = dict[int, str]
+"""A digest of each row by its number."""
 
 
 class Outcome(NamedTuple):
@@ -37,6 +41,10 @@ class Outcome(NamedTuple):
     by_verify: bool
     wrong: int
     """Batches handed out that are not those of the undamaged folder."""
+    by_loader: bool
+    """Whether the loader, asked for all rows by picture in random order, said so."""
+    wrong_rows: int
+    """Rows that the loader handed out and that are not those of the undamaged folder."""
 
 
 def make(folder: Path) -> Path:
@@ -142,7 +150,18 @@ def digests(folder: Path, options: ReadOptions) -> Iterator[str]:
         yield bytes_digest(repr(batch.to_pylist()).encode())
 
 
-def try_out(good: Path, work: Path, kind: str, chance: random.Random, known: set[str]) -> Outcome:
+def rows(folder: Path, reading: ReadOptions) -> Iterator[tuple[int, str]]:
+    """The number of each row, as the loader hands it out, and a digest of what it holds."""
+    for batch in load(folder, reading=reading, visit=0, columns=COLUMNS):
+        for row in batch:
+            images = row.pop("images")
+            held = repr(row).encode() + b"".join(bytes(image) for image in images)
+            yield row["row"], bytes_digest(held)
+
+
+def try_out(
+    good: Path, work: Path, kind: str, chance: random.Random, known: set[str], right: Rows
+) -> Outcome:
     """Damage a copy, and read it in every way."""
     name = ""
     while not name or same(good / name, work / name):
@@ -161,15 +180,35 @@ def try_out(good: Path, work: Path, kind: str, chance: random.Random, known: set
         by_verify = bool(verify(work).problems)
     except ShardError:
         by_verify = True
-    return Outcome(kind, name, by_reader, by_verify, len(set(handed) - known))
+    by_loader, wrong_rows = by_loader_read(work, right, chance)
+    wrong = len(set(handed) - known)
+    return Outcome(kind, name, by_reader, by_verify, wrong, by_loader, wrong_rows)
+
+
+def by_loader_read(folder: Path, right: Rows, chance: random.Random) -> tuple[bool, int]:
+    """Whether the loader notices, and how many wrong rows it hands out before and beside it.
+
+    It checks picture by picture or batch by batch, and fails or skips: each in turn.
+    """
+    said, wrong = False, 0
+    for on_damage in ("fail", "skip"):
+        reading = ReadOptions(on_damage=on_damage, check=chance.choice(["picture", "batch"]))
+        seen = 0
+        try:
+            for number, digest in rows(folder, reading):
+                seen, wrong = seen + 1, wrong + (digest != right.get(number))
+            said |= seen != len(right)
+        except ShardError:
+            said = True
+    return said, wrong
 
 
 def outcomes(folder: Path, count: int, seed: int) -> Iterator[Outcome]:
     """Damage a folder in ``count`` ways, one at a time."""
     good, chance = make(folder), random.Random(seed)
-    known = set(digests(good, ReadOptions()))
+    known, right = set(digests(good, ReadOptions())), dict(rows(good, ReadOptions()))
     for number in range(count):
-        yield try_out(good, folder / "work", KINDS[number % len(KINDS)], chance, known)
+        yield try_out(good, folder / "work", KINDS[number % len(KINDS)], chance, known, right)
 
 
 SHOWN = 50
@@ -190,14 +229,16 @@ def main() -> None:
             found.append(outcome)
             if len(found) % SHOWN == 0:
                 missed = sum(not (o.by_reader or o.by_verify) for o in found)
-                wrong = sum(o.wrong for o in found)
+                wrong = sum(o.wrong + o.wrong_rows for o in found)
                 print(f"{len(found)} damaged, {missed} not noticed, {wrong} wrong", flush=True)
     for kind, number in sorted(Counter(outcome.kind for outcome in found).items()):
         mine = [outcome for outcome in found if outcome.kind == kind]
         noticed = sum(outcome.by_reader or outcome.by_verify for outcome in mine)
         print(f"{kind:12} {number:5} damaged, {noticed:5} noticed, "
               f"{sum(o.by_reader for o in mine):5} by reading rows alone, "
-              f"{sum(o.wrong for o in mine)} wrong batches handed out")  # fmt: skip
+              f"{sum(o.by_loader for o in mine):5} by the loader, "
+              f"{sum(o.wrong for o in mine)} wrong batches and "
+              f"{sum(o.wrong_rows for o in mine)} wrong rows handed out")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -218,15 +218,15 @@ def test_rows_come_over_a_network_just_so(shards: Path, tmp_path: Path) -> None:
         assert numbers([one]) == numbers([other])
 
 
-def damaged(shards: Path, folder: Path) -> Path:
-    """A copy with one bit changed in the pictures."""
+def damaged(shards: Path, folder: Path, inside: bytes = b"") -> Path:
+    """A copy with one bit changed beside the pictures, or inside of one."""
     folder.mkdir()
     for file in shards.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     (path,) = folder.glob("*.arrow")
     batch = open_shards(shards).manifest.shards[0].batches[0]
     data = bytearray(path.read_bytes())
-    data[batch.end - 100] ^= 1
+    data[data.index(inside) + 9 if inside else batch.end - 100] ^= 1
     path.write_bytes(data)
     return folder
 
@@ -239,6 +239,22 @@ def test_damage_is_noticed_before_a_row_is_handed_out(shards: Path, tmp_path: Pa
     assert sum(len(batch) for batch in load(folder, images="none")) == 23
     loader = load(folder, reading=ReadOptions(on_damage="skip"), batch_size=4)
     assert [len(batch) for batch in loader] == [0] * 6
+
+
+def test_a_damaged_picture_costs_its_own_questions_alone(shards: Path, tmp_path: Path) -> None:
+    good = {row["row"]: bytes(row["images"][0]) for batch in load(shards) for row in batch}
+    folder = damaged(shards, tmp_path / "damaged", inside=good[9])
+    lost = {row for row, data in good.items() if data == good[9]}
+    with pytest.raises(DamageError, match=r"batch 0 \(bytes .*its picture \d has digest"):
+        list(load(folder))
+    for visit, images in itertools.product((0, 1), ("encoded", "rgb")):
+        reading = ReadOptions(on_damage="skip")
+        loader = load(folder, reading=reading, visit=visit, shuffle="none", images=images)
+        assert {row["row"] for batch in loader for row in batch} == set(good) - lost
+        (noted,) = loader.reader._sources[0].damage
+        assert (noted.pictures, noted.questions) == (1, len(lost))
+    reading = ReadOptions(on_damage="skip", check="batch")
+    assert list(load(folder, reading=reading, batch_size=23)) == [[]]
 
 
 def test_nothing_heavy_is_imported(shards: Path) -> None:

@@ -19,9 +19,21 @@ from vqadata.errors import DamageError, ShardError, VqaDataError
 from vqadata.images.header import Header
 from vqadata.shards import schema as shard_schema_module
 from vqadata.shards.manifest import BatchEntry, Manifest, ShardEntry, inside
-from vqadata.shards.message import MessageError, Segments, checked_rows, segment_lengths
+from vqadata.shards.message import (
+    MessageError,
+    Segments,
+    check_around_pictures,
+    checked_rows,
+    segment_lengths,
+)
 from vqadata.shards.read_options import ReadOptions
-from vqadata.shards.schema import Picture, picture_rows, rows_with, shard_schema
+from vqadata.shards.schema import (
+    Picture,
+    picture_rows,
+    rows_with,
+    shard_schema,
+    with_pictures,
+)
 from vqadata.shards.writer import ShardWriter
 from vqadata.sources.coco_vqa import CocoVqa
 
@@ -130,6 +142,19 @@ def test_offsets_that_lead_out_of_their_column_are_refused(tmp_path: Path) -> No
     agreed = entry.model_copy(update={"text_xxh3": digest})
     with pytest.raises(MessageError, match="not readable"):
         checked_rows(message, agreed, Segments(True, True))
+
+
+def test_pictures_that_are_not_those_of_their_facts_are_refused() -> None:
+    picture = Picture("a/b.jpg", b"x", "0" * 32, Header(3, 4, "PNG", "RGB"))
+    batch = batch_of([([picture, picture], 2)])
+    check_around_pictures(batch)
+    facts = batch.column("image_facts").to_pylist()
+    mended, other = ([{"bytes": b"x", "path": name}] * 2 for name in ("a/b.png", "a/c.jpg"))
+    check_around_pictures(with_pictures(batch, [mended], facts))
+    with pytest.raises(MessageError, match=r"called 'a/c.jpg'; expected 'a/b.jpg'"):
+        check_around_pictures(with_pictures(batch, [other], facts))
+    with pytest.raises(MessageError, match="not as many"):
+        check_around_pictures(with_pictures(batch, [mended[:1]], facts))
 
 
 def test_questions_are_read_without_the_pictures(shards: Path) -> None:

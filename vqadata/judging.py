@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from vqadata.digests import bytes_digest
 from vqadata.findings import FindingsFile
-from vqadata.images.checks import SUFFIXES, right_suffix
+from vqadata.images.checks import renamed, right_suffix
 from vqadata.images.header import read_header
 from vqadata.images.view import View
 from vqadata.ledger import Action, Ledger
@@ -196,7 +196,7 @@ def _named(path: str, had: str | None, now: str | None) -> str:
     suffix = PurePosixPath(path).suffix
     if right_suffix(now, suffix) or not right_suffix(had, suffix):
         return path
-    return path.removesuffix(suffix) + SUFFIXES[now or ""][0]
+    return renamed(path, now)
 
 
 def _facts(data: bytes) -> dict[str, Any]:

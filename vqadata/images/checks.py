@@ -6,6 +6,7 @@ To add a code, add an entry; if it needs a fact that is not known yet, add a col
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
 Action = Literal["drop", "flag", "note", "strip", "ignore"]
@@ -111,6 +112,12 @@ SUFFIXES = {
     "AVIF": (".avif",), "JPEG2000": (".jp2", ".j2k", ".jpx"), "PPM": (".ppm", ".pgm", ".pbm"),
 }  # fmt: skip
 """Extensions of the common formats; of others none is wrong."""
+
+
+def renamed(path: str, kind: str | None) -> str:
+    """The name of a picture that was written anew in another format."""
+    return path.removesuffix(PurePosixPath(path).suffix) + SUFFIXES.get(kind or "", ("",))[0]
+
 
 _NAMED = {suffix for group in SUFFIXES.values() for suffix in group}
 

@@ -124,7 +124,8 @@ def _counts(shards: Shards, number: int) -> Numbers:
     except DamageError as error:
         if shards.options.on_damage == "fail":
             raise
-        shards.note_damage(place := shards.places[number], error)
+        shards.note_damage(number, error)
+        place = shards.places[number]
         batch = shards.manifest.shards[place.shard].batches[place.number]
         return np.array([batch.questions, *[0] * (batch.pictures - 1)])
     return np.diff(np.asarray(offsets_of(questions)))

@@ -132,11 +132,10 @@ def _numbered(array: pa.Array) -> Callable[[int, int], list[str]] | None:
     encoded = call_function("dictionary_encode", [array])
     if MANY * len(encoded.dictionary) > len(array):
         return None
-    kind = np.uint32 if len(encoded.dictionary) >> 16 else np.uint16
     # Through the buffer, as Arrow's own way to NumPy imports pandas.
-    numbers = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(array)).astype(kind)
-    word, places = encoded.dictionary.to_pylist().__getitem__, memoryview(numbers.data)
-    return lambda first, last: list(map(word, places[first:last]))
+    numbers = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(array))
+    texts = np.array(encoded.dictionary.to_pylist(), object)[numbers]
+    return lambda first, last: texts[first:last].tolist()
 
 
 def _list(starts: memoryview, items: Callable[[int, int], list[Any]]) -> Cells:
@@ -144,7 +143,10 @@ def _list(starts: memoryview, items: Callable[[int, int], list[Any]]) -> Cells:
         return items(starts[row], starts[row + 1])
 
     def run(first: int, last: int) -> list[list[Any]]:
-        return [items(a, b) for a, b in pairwise(starts[first : last + 1].tolist())]
+        cuts = starts[first : last + 1].tolist()
+        begin = cuts[0]
+        flat = items(begin, cuts[-1])
+        return [flat[a - begin : b - begin] for a, b in pairwise(cuts)]
 
     return Cells(one, run)
 

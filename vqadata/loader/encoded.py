@@ -1,21 +1,25 @@
 """The encoded bytes of a picture: a view of the mapped shard, which travels as its address.
 
 Processes of one machine share the pages of a mapped file. So a worker hands over where a picture
-lies, and whoever gets it looks at the same pages; its own reader checks the digest of the record
-batch when it first touches it. A copy through a pipe would cost more than reading the picture does.
+lies, and whoever gets it looks at the same pages; its own reader checks the digest when it first
+touches them. A copy through a pipe would cost more than reading the picture does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from vqadata.digests import bytes_digest
 from vqadata.errors import ShardError
-from vqadata.loader.cells import offsets_of, presence
+from vqadata.loader.cells import cells_of, offsets_of, presence
+from vqadata.shards.file_system import is_url
+from vqadata.shards.message import MessageError
 from vqadata.shards.reader import Shards, open_shards
+from vqadata.shards.schema import IMAGES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,26 +56,49 @@ class Encoded(np.ndarray[Any, np.dtype[np.uint8]]):
         return _found_again, (*home, number)
 
 
-def pictures_of(batch: pa.RecordBatch, home: Home | None) -> Callable[[int], Encoded | None]:
-    """The function that gives a picture of a record batch by its number; ``None`` if it is missing.
+PictureOf: TypeAlias = Callable[[int], Encoded | None]
+"""Gives a picture of a record batch by its number; ``None`` if it is missing."""
+
+
+def pictures_of(shards: Shards, place: int) -> tuple[pa.RecordBatch, PictureOf]:
+    """A record batch, and the function that gives a picture of it by its number.
+
+    A picture of a mapped shard is compared with its digest when it is first asked for: so it comes
+    from memory once, to be checked and to be used. (Checked with its record batch, as the options
+    may ask for, it has left the processor's cache by the time that it is used.)
 
     Args:
-        batch: Rows with their pictures.
-        home: Where another process finds them.
+        shards: The data set.
+        place: Number of the record batch.
+
+    Raises:
+        DamageError: The batch is damaged. The function raises it for a damaged picture.
     """
-    values = batch.column("images").values.field("bytes")
-    starts = offsets_of(values)
+    is_mapped = not is_url(shards.where)
+    singly = is_mapped and shards.options.check == "picture"
+    batch = shards.with_unchecked_pictures(place) if singly else shards.batch(place)
+    # What came over a network is in the hands of this process alone.
+    home = Home(shards.folder, shards.digest, place) if is_mapped else None
+    values = batch.column(IMAGES).values.field("bytes")
+    digests = batch.column("image_facts").values.field("digest")
+    starts, digest_of = offsets_of(values), cells_of(digests).one
     data = np.frombuffer(values.buffers()[2] or b"", np.uint8).view(Encoded)
-    present = presence(values) if values.null_count else None
+    present = presence(digests) if digests.null_count else None
+    unchecked = bytearray([singly]) * len(digests)
 
     def picture(number: int) -> Encoded | None:
         if present is not None and not present[number]:
             return None
         found: Any = data[starts[number] : starts[number + 1]]
+        if unchecked[number]:
+            if (digest := bytes_digest(found.data)) != (expected := digest_of(number)):
+                what = f"its picture {number} has digest {digest}"
+                raise shards.damaged(place, MessageError(what, expected))
+            unchecked[number] = False
         found.place = home, number
         return found  # type: ignore[no-any-return]
 
-    return picture
+    return batch, picture
 
 
 def _from_bytes(data: bytes) -> Encoded:
@@ -79,7 +106,7 @@ def _from_bytes(data: bytes) -> Encoded:
 
 
 _opened: dict[tuple[Path, str], Shards] = {}
-_pictures: dict[Home, Callable[[int], Encoded | None]] = {}
+_pictures: dict[Home, PictureOf] = {}
 
 
 def _found_again(folder: Path, digest: str, batch: int, number: int) -> Encoded | None:
@@ -88,7 +115,7 @@ def _found_again(folder: Path, digest: str, batch: int, number: int) -> Encoded 
     if home not in _pictures:
         while len(_pictures) >= MOST_KEPT:
             del _pictures[next(iter(_pictures))]
-        _pictures[home] = pictures_of(_shards(folder, digest).batch(batch, ["images"]), home)
+        _, _pictures[home] = pictures_of(_shards(folder, digest), batch)
     return _pictures[home](number)
 
 

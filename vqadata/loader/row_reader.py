@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from vqadata.errors import DamageError, OptionError
 from vqadata.loader.cells import Cells, cells_of, member, offsets_of
-from vqadata.loader.encoded import Home, pictures_of
+from vqadata.loader.encoded import PictureOf, pictures_of
 from vqadata.loader.load_options import LoadOptions
 from vqadata.loader.pixels import Decoder
 from vqadata.record import record_schema
 from vqadata.shards.file_system import is_url
 from vqadata.shards.reader import TEXT, Shards
-from vqadata.shards.schema import IMAGES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +25,7 @@ Row: TypeAlias = dict[str, Any]
 """One question: ``row`` (its number), ``padding``, the chosen columns, ``images`` (a list)."""
 
 MOST_ROWS = 1 << 20
-"""Rows whose record batches are kept at hand: some 60 MB of offsets and of texts that repeat."""
+"""Rows whose record batches are kept at hand: some 120 MB of offsets and of texts that repeat."""
 
 MOST_FETCHED = 64
 """Record batches of URLs that are kept: what is at hand keeps its place in memory or on disk."""
@@ -39,6 +38,9 @@ class _View(NamedTuple):
     """Picture row of each question."""
     columns: list[tuple[str, Cells]]
     images: Callable[[int], list[Any]] | None
+    """Gives the pictures of a picture row."""
+    number: int
+    """Of the record batch among all."""
 
 
 class RowReader:
@@ -106,10 +108,13 @@ class RowReader:
                 last, place = last + 1, place + 1
             if view is None:
                 continue
-            if last == first + 1:
-                rows.append(self._one(view, first, first - start, given < 0))
-            else:
-                rows += self._run(view, first, last, start)
+            try:
+                if last == first + 1:
+                    rows.append(self._one(view, first, first - start, given < 0))
+                else:
+                    rows += self._run(view, first, last, start)
+            except DamageError as error:
+                rows += self._undamaged(view, range(first, last), given < 0, error)
         return rows
 
     def _one(self, view: _View, number: int, place: int, padding: bool) -> Row:
@@ -123,18 +128,36 @@ class RowReader:
 
     def _run(self, view: _View, first: int, last: int, start: int) -> list[Row]:
         """Rows that follow each other, of the record batch whose first row is ``start``."""
-        rows: list[Row] = [{"row": number, "padding": False} for number in range(first, last)]
+        numbers = range(first, last)
         first, last = first - start, last - start
+        if view.images is None:
+            rows: list[Row] = [{"row": number, "padding": False} for number in numbers]
+        else:
+            lists = _lists(view.images, view.parent[first:last])
+            rows = [
+                {"row": number, "padding": False, "images": images}
+                for number, images in zip(numbers, lists, strict=True)
+            ]
         for name, cells in view.columns:
             for row, value in zip(rows, cells.run(first, last), strict=True):
                 row[name] = value
-        if view.images is not None:
-            picture = -1
-            for row, parent in zip(rows, view.parent[first:last], strict=True):
-                if parent != picture:
-                    picture, images = parent, view.images(parent)
-                row["images"] = images
         return rows
+
+    def _undamaged(
+        self, view: _View, numbers: range, padding: bool, error: DamageError
+    ) -> Iterator[Row]:
+        """Rows of which one has a damaged picture, without those that have, if that is to be."""
+        source, inside = self._batches[view.number]
+        shards = self._sources[source]
+        if shards.options.on_damage == "fail":
+            raise error
+        start = self._starts[view.number]
+        for number in numbers:
+            try:
+                yield self._one(view, number, number - start, padding)
+            except DamageError as bad:
+                same = view.parent.tolist().count(view.parent[number - start])
+                shards.note_damage(inside, bad, (1, same))
 
     @property
     def is_cheap(self) -> bool:
@@ -197,29 +220,25 @@ class RowReader:
         source, inside = self._batches[number]
         shards = self._sources[source]
         self._announced.discard(number)
+        picture: PictureOf | None = None
         try:
-            batch = shards.batch(inside, None if self._images else TEXT)
+            if self._images:
+                batch, picture = pictures_of(shards, inside)
+            else:
+                batch = shards.batch(inside, TEXT)
         except DamageError as error:
             if shards.options.on_damage == "fail":
                 raise
-            shards.note_damage(shards.places[inside], error)
+            shards.note_damage(inside, error)
             return None
         questions = batch.column("questions")
         columns = [(path, cells_of(member(questions.values, path))) for path in self._columns]
-        return _View(
-            _parents(offsets_of(questions)),
-            columns,
-            self._images_in(batch, shards, inside) if self._images else None,
-        )
+        images = self._images_in(batch, picture) if picture else None
+        return _View(_parents(offsets_of(questions)), columns, images, number)
 
-    def _images_in(
-        self, batch: pa.RecordBatch, shards: Shards, number: int
-    ) -> Callable[[int], list[Any]]:
+    def _images_in(self, batch: pa.RecordBatch, encoded: PictureOf) -> Callable[[int], list[Any]]:
         """The function that gives the pictures of a picture row of a batch."""
-        # What came over a network is in the hands of this process alone.
-        known = None if is_url(shards.where) else Home(shards.folder, shards.digest, number)
-        starts, encoded = offsets_of(batch.column(IMAGES)), pictures_of(batch, known)
-        decode = self._decode
+        starts, decode = offsets_of(batch.column("image_facts")), self._decode
 
         def picture(number: int) -> Any:
             found = encoded(number)
@@ -229,6 +248,14 @@ class RowReader:
             one = encoded if decode is None else picture
             return lambda row: [one(row)]
         return lambda row: [picture(n) for n in range(starts[row], starts[row + 1])]
+
+
+def _lists(images: Callable[[int], list[Any]], parents: memoryview) -> list[list[Any]]:
+    """The pictures of rows that follow each other; those of one picture share a list."""
+    if parents[0] == parents[-1]:
+        return [images(parents[0])] * len(parents)
+    lists = {parent: images(parent) for parent in dict.fromkeys(parents)}
+    return [lists[parent] for parent in parents]
 
 
 def _parents(starts: memoryview) -> memoryview:

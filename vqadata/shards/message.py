@@ -112,6 +112,42 @@ def _check_digests(message: memoryview, entry: BatchEntry, check: Segments) -> N
             raise MessageError(f"its {name} segment has digest {found}", expected)
 
 
+def check_around_pictures(batch: pa.RecordBatch) -> None:
+    """Compare what the pictures segment says of pictures with their facts, which were checked.
+
+    For who leaves that segment unread until a picture of it is wanted: what remains to be checked
+    then are the bytes of that picture, by the digest in its facts.
+
+    Args:
+        batch: Rows whose text segment was compared with the manifest.
+
+    Raises:
+        MessageError: They differ.
+    """
+    import pyarrow as pa
+
+    images, facts = batch.column(IMAGES), batch.column("image_facts")
+    try:
+        images.validate()
+    except pa.ArrowInvalid as error:
+        raise MessageError(f"its pictures are not readable: {error}", "a list a row") from None
+    if not images.offsets.equals(facts.offsets):
+        raise MessageError("its pictures are not as many as its facts", "the same for each row")
+    names, known = images.values.field("path"), facts.values.field("path")
+    if not names.equals(known):
+        _check_names(names, known, facts.values.field("format"))
+
+
+def _check_names(names: pa.Array, known: pa.Array, kinds: pa.Array) -> None:
+    """A picture that was mended may have the suffix of another format."""
+    from vqadata.images.checks import renamed
+
+    lists = (array.to_pylist() for array in (names, known, kinds))
+    for name, path, kind in zip(*lists, strict=True):
+        if name not in (path, renamed(path, kind)):
+            raise MessageError(f"one of its pictures is called {name!r}", f"{path!r}")
+
+
 def _check_text(batch: pa.RecordBatch, end: int) -> None:
     batch.validate(full=True)
     buffers = [buffer for column in batch.columns for buffer in column.buffers() if buffer]

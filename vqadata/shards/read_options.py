@@ -15,7 +15,12 @@ class ReadOptions(BaseModel):
 
     on_damage: Literal["fail", "skip"] = Field(
         "fail",
-        description="What to do when a batch is damaged: fail, or skip it, count it and say so.",
+        description="What to do about damage: fail, or skip what it concerns, count it and say so.",
+    )
+    check: Literal["picture", "batch"] = Field(
+        "picture",
+        description="When the loader compares the pictures of a mapped shard with their digests: "
+        "each one before it is handed out, or all of a record batch before its first row is.",
     )
     read_ahead: int = Field(
         4, ge=0, le=64, description="Batches that are fetched before they are asked for."

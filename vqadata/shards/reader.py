@@ -24,7 +24,7 @@ from vqadata.shards.manifest import (
     ShardEntry,
     parse_manifest,
 )
-from vqadata.shards.message import MessageError
+from vqadata.shards.message import MessageError, check_around_pictures
 from vqadata.shards.read_options import ReadOptions
 from vqadata.shards.remote import store_at
 from vqadata.shards.scan import Fault
@@ -69,16 +69,16 @@ def file_at(place: Path | str, name: str) -> Path | None:
 
 
 class Damage(NamedTuple):
-    """A batch that was skipped, because its bytes are not those of the manifest."""
+    """A batch, or a picture of it, that was skipped: its bytes are not those of the manifest."""
 
     file: str
     """The shard."""
     batch: int
     """Number of the batch in it."""
     pictures: int
-    """Picture rows that it holds."""
+    """Picture rows that are skipped: all that it holds, or the one that is damaged."""
     questions: int
-    """Questions that it holds."""
+    """Questions about them."""
     found: str
     """What is wrong with it."""
 
@@ -154,14 +154,34 @@ class Shards:
         Raises:
             DamageError: It is damaged, whether or not damage is to be skipped.
         """
-        place = self.places[number]
-        shard = self.manifest.shards[place.shard]
-        pictures = columns is None or IMAGES in columns
-        try:
-            rows = self._store.batch(shard, place.number, pictures)
-        except MessageError as bad:
-            raise self._damaged(shard, place.number, bad) from None
+        rows = self._batch(number, columns is None or IMAGES in columns)
         return rows if columns is None else rows.select(list(columns))
+
+    def with_unchecked_pictures(self, number: int) -> pa.RecordBatch:
+        """A record batch of a mapped file, of which all but the pictures themselves is checked.
+
+        Whoever looks at a picture must compare it with its digest in ``image_facts``.
+
+        Args:
+            number: An index of :attr:`places`.
+
+        Raises:
+            DamageError: It is damaged.
+        """
+        rows, place = self._batch(number, False), self.places[number]
+        try:
+            check_around_pictures(rows)
+        except MessageError as bad:
+            raise self.damaged(number, bad) from None
+        self._store.map_ahead(self.manifest.shards[place.shard], place.number)
+        return rows
+
+    def _batch(self, number: int, pictures: bool) -> pa.RecordBatch:
+        place = self.places[number]
+        try:
+            return self._store.batch(self.manifest.shards[place.shard], place.number, pictures)
+        except MessageError as bad:
+            raise self.damaged(number, bad) from None
 
     def prefetch(self, numbers: Sequence[int], pictures: bool = True) -> None:
         """Begin to fetch batches that will be asked for soon; a hint, which never fails.
@@ -290,25 +310,35 @@ class Shards:
             except DamageError as error:
                 if self.options.on_damage == "fail":
                     raise
-                self.note_damage(place, error)
+                self.note_damage(number, error)
             else:
                 yield place, batch
                 del batch
                 self.release(number)
 
-    def note_damage(self, place: BatchPlace, error: DamageError) -> None:
-        """Write down, once, that a batch is skipped.
+    def note_damage(
+        self, number: int, error: DamageError, only: tuple[int, int] | None = None
+    ) -> None:
+        """Write down, once, that a batch is skipped, or some of it.
 
         Args:
-            place: The batch.
+            number: The batch: an index of :attr:`places`.
             error: What is wrong with it.
+            only: Picture rows and questions that are skipped, if not all.
         """
+        place = self.places[number]
         shard = self.manifest.shards[place.shard]
         batch = shard.batches[place.number]
-        skipped = Damage(shard.file, place.number, batch.pictures, batch.questions, error.found)
+        pictures, questions = only or (batch.pictures, batch.questions)
+        skipped = Damage(shard.file, place.number, pictures, questions, error.found)
         if skipped not in self.damage:
             self.damage.append(skipped)
-            log.warning("skipped %s questions: %s", f"{batch.questions:,}", error)
+            log.warning("skipped %s questions: %s", f"{questions:,}", error)
+
+    def damaged(self, number: int, bad: MessageError) -> DamageError:
+        """The error that says what is wrong with a batch: an index of :attr:`places`."""
+        place = self.places[number]
+        return self._damaged(self.manifest.shards[place.shard], place.number, bad)
 
     def _refuse_missing(self) -> None:
         for shard in self.manifest.shards:
