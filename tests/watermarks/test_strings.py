@@ -388,6 +388,15 @@ def rows(answers: list[str]) -> list[Any]:
     return [pa.RecordBatch.from_pydict({"image_facts": facts, "questions": questions})]
 
 
+def test_a_misread_mark_is_asked_about_by_what_it_is_known_to_say() -> None:
+    misread = spot("shutterspcl", 320, 240, high=60)
+    (mark,) = Strings([reading("a", misread)], Lexicon()).marks(reading("a", misread))
+    assert mark.texts == ("shutterspcl", "Shutterstock")
+    asked = Asked().and_also("Which is it?", ["shutterstock"])
+    assert not asked.about(misread.line.text)
+    assert any(map(asked.about, mark.texts))
+
+
 @pytest.mark.parametrize(("answers", "about"), [(["oak lane"] * 12, True), (["a dog"] * 12, False)])
 def test_a_data_set_whose_answers_stand_in_the_pictures_is_about_reading(
     answers: list[str], about: bool

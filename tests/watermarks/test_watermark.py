@@ -147,6 +147,18 @@ def test_rows_whose_answer_stands_in_the_picture_are_kept(tmp_path: Path) -> Non
     assert left == {"2", "8", "9", "10"}
 
 
+def test_where_one_mark_is_asked_about_another_costs_no_row(tmp_path: Path) -> None:
+    told = {2: "alamy stok photo"}  # as somebody wrote it down
+    shards = data_set(tmp_path / "raw", lambda n: ("Which site is it?", told.get(n, "none")))
+    one = tmp_path / "raw" / "2.jpg"
+    grey = np.asarray(Image.open(one))
+    one.write_bytes(jpeg(stamped(grey, "gettyimages", 30, 1.0, (90, 90)), 95))
+    shards = data_again(tmp_path / "raw")
+    cleaned(shards, tmp_path / "out", policy="drop")
+    left = {record.question_id for record in open_shards(tmp_path / "out").records()}
+    assert left == {"2", "8", "9", "10"}
+
+
 def test_overlays_are_found_without_reading(shards: Path, tmp_path: Path) -> None:
     findings = cleaned(shards, tmp_path / "out", ocr_engine="none")
     assert {f["code"] for f in findings} == {"recurrent-overlay"}

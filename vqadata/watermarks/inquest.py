@@ -56,6 +56,8 @@ class Inquest:
         self._plans: dict[str, Plan] = {}
         self._ready: dict[str, bytes] = {}
         self._filled: dict[str, list[Box]] = {}
+        self._asked: set[str] = set()
+        """Pictures of which one of the marks is asked about; the others must not cost the row."""
 
     def hold(
         self,
@@ -80,13 +82,15 @@ class Inquest:
         questions = self._questions(readings, set(carried))
         for digest in self._survey.pictures["digest"].to_pylist():
             reading, here = readings.get(digest), carried.get(digest, [])
-            marks = [] if reading is None else strings.marks(reading)
+            found = [] if reading is None else strings.marks(reading)
             asked = questions.of(digest)
-            marks = [mark for mark in marks if not asked.about(mark.spot.line.text)]
-            carried[digest] = here = [one for one in here if not asked.about(one.text)]
-            if marks or here:
+            marks = [mark for mark in found if not any(map(asked.about, mark.texts))]
+            carried[digest] = left = [one for one in here if not asked.about(one.text)]
+            if len(marks) < len(found) or len(left) < len(here):
+                self._asked.add(digest)
+            if marks or left:
                 lines = [] if reading is None else [spot.line for spot in reading.readable]
-                overlays = [one.overlay for one in here]
+                overlays = [one.overlay for one in left]
                 self._plans[digest] = Plan(marks, overlays, clinical_boxes(lines))
         self._sentence(questions, carried)
         told = {digest: (one.code, one.boxes) for digest, one in self.sentences.items()}
@@ -134,7 +138,8 @@ class Inquest:
 
     def _sentence(self, questions: Questions, carried: Mapping[str, list[Known]]) -> None:
         """Say what becomes of each picture; where it is to be masked, prove that it can be."""
-        notes = {digest: READS for digest in self._plans if questions.of(digest).reads}
+        kept = self._asked
+        notes = {d: READS for d in self._plans if d in kept or questions.of(d).reads}
         if self._policy == "mask":
             notes |= self._unmaskable([digest for digest in self._plans if digest not in notes])
         for digest, plan in self._plans.items():

@@ -53,6 +53,13 @@ class Mark(NamedTuple):
     code: str
     because: str
     """What it was told by, in words."""
+    says: str = ""
+    """What it is known to say, where it may have been misread."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What was read, and what it is known to say."""
+        return tuple(filter(None, (self.spot.line.text, self.says)))
 
 
 class Reading(NamedTuple):
@@ -142,14 +149,15 @@ class Strings:
         recurs = self._by_key.get(reading.group, {}).get(spot.key)
         term = self._lexicon.find(spot, _scene(reading))
         if term is not None and term.kind in FREE:
-            return Mark(spot, KNOWN, f"{term.kind} {term.text}")
+            return Mark(spot, KNOWN, f"{term.kind} {term.text}", term.text)
         if tile:
             return Mark(spot, REPEATED, "copies of one text, all turned alike or spread out")
         if recurs is not None:
-            return Mark(spot, RECURRENT, f"at this place in {recurs.pictures} pictures")
+            because = f"at this place in {recurs.pictures} pictures"
+            return Mark(spot, RECURRENT, because, recurs.text)
         if term is not None and not (term.kind == "scanner" and _beneath(spot, reading)):
             code = SCANNER if term.kind == "scanner" else KNOWN
-            return Mark(spot, code, f"{term.kind} {term.text}")
+            return Mark(spot, code, f"{term.kind} {term.text}", term.text)
         if reading.laid_over and spot.key and lies_askew(spot) and _scene(reading).lines <= ALONE:
             return Mark(spot, LAID_OVER, "alone and askew across the middle, on a busy ground")
         return self._resembling(spot, reading)
@@ -171,7 +179,7 @@ class Strings:
         name = near[0] if near is not None and len(spot.key) >= 4 else next(part, None)
         if name is None:
             return None
-        return Mark(spot, RECURRENT, f"resembles {name}, a mark of other pictures")
+        return Mark(spot, RECURRENT, f"resembles {name}, a mark of other pictures", name)
 
 
 HEADLINE = 1.5
