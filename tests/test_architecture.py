@@ -58,7 +58,7 @@ FLOORS = [
 
 GROUND = {
     "vqadata.discover", "vqadata.errors", "vqadata.flags", "vqadata.command_line",
-    "vqadata.page.shell"
+    "vqadata.page.shell", "vqadata.engine.hiring", "vqadata.engine.order", "vqadata.engine.stage",
 }  # fmt: skip
 """What all of vqatrain may import of vqadata: modules that know nothing of data."""
 

@@ -6,7 +6,7 @@ import logging
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from vqadata.errors import EXIT_UNBALANCED
 from vqadata.flags import ModelCommand, build
 from vqatrain import delivery_commands
 from vqatrain.delivery_commands import CONFIG, options_of
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -48,7 +51,13 @@ def run(config: Path | None, **given: Any) -> None:
     click.echo(f"{train(options)}: finished")
 
 
-@program.command(cls=ModelCommand, models=options_of("TrainConfig"))
+def _plan_options() -> Sequence[tuple[str, type[BaseModel]]]:
+    from vqadata.engine.hiring import EnginePlace
+
+    return [*options_of("TrainConfig")(), ("", EnginePlace)]
+
+
+@program.command(cls=ModelCommand, models=_plan_options)
 @click.option("--processes", type=click.IntRange(1), help="How many; by default one.")
 @click.option("--device-gb", type=float, help="Memory of each; by default that of the one here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -58,20 +67,22 @@ def plan(
 ) -> int:
     """Say what a run on SHARDS will take: tokens of each row, padding, steps, memory, time.
 
-    Takes the options of run. No picture is opened. The exit status is 1 if the run would refuse its
-    rows as too long, or cannot fit into the memory.
+    Takes the options of run. No picture is opened. --workers are those that count the tokens; by
+    default one a processor where rows are many, and none where they are not. The exit status is 1
+    if the run would refuse its rows as too long, or cannot fit into the memory.
 
     \b
     Example:
       vqatrain plan shards --model HuggingFaceTB/SmolVLM-256M-Instruct --batch-size 16
     """  # noqa: D301
+    from vqadata.engine.hiring import EngineOptions
     from vqatrain.config import TrainConfig
 
-    options = build(TrainConfig, given, config)
+    options, engine = build(TrainConfig, given, config), build(EngineOptions, given)
     from vqatrain import printing
     from vqatrain.planning import plan as plan_run
 
-    found = plan_run(options, processes, round(device_gb * 1e9) if device_gb else None)
+    found = plan_run(options, processes, round(device_gb * 1e9) if device_gb else None, engine)
     click.echo(found.model_dump_json(indent=1) if as_json else printing.planned(found))
     refused = found.too_long and options.too_long == "refuse"
     return EXIT_UNBALANCED if refused or not found.fits else 0

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel
 
+from vqadata.engine.hiring import EngineOptions
 from vqadata.errors import VqaDataError
 from vqatrain import order
 from vqatrain.batch import Batcher
 from vqatrain.config import TrainConfig
 from vqatrain.data import Questions, Schedule, curriculum, keep
 from vqatrain.family import Loaded
-from vqatrain.lengths import Lengths, measure
+from vqatrain.lengths import ALONE, Lengths, measure
 from vqatrain.pace import Pace
 
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ class Layout(NamedTuple):
 
 
 def lay_out(
-    config: TrainConfig, questions: Questions, batcher: Batcher, loaded: Loaded, pace: Pace
+    config: TrainConfig,
+    questions: Questions,
+    batcher: Batcher,
+    loaded: Loaded,
+    pace: Pace,
+    engine: EngineOptions = ALONE,
 ) -> Layout:
     """Measure the rows, leave out those that cannot fit, and lay out the whole run.
 
@@ -61,11 +67,12 @@ def lay_out(
         batcher: Makes the batches of the run.
         loaded: The model.
         pace: Places of a step.
+        engine: Who measures.
 
     Raises:
         VqaDataError: A row is too long and shall not be left out, or none is left.
     """
-    lengths, limit = measure(batcher, questions), _limit(config, loaded)
+    lengths, limit = measure(batcher, questions, engine), _limit(config, loaded)
     fits = lengths.total <= limit
     ids, total = questions.table["question_id"], lengths.total
     too_long = [Row(question_id=ids[i], tokens=total[i]) for i in (~fits).nonzero()[0].tolist()]

@@ -1,15 +1,20 @@
 """How many tokens a row costs, told from the sizes of its pictures, which are not opened.
 
 A blank picture of each size goes through the real processor once; so the count is the processor's,
-with tiles, overview and line ends, for every family. Each text is cut into tokens once.
+with tiles, overview and line ends, for every family. Each text is cut into tokens once. Where rows
+are many, workers of an engine count a thousand at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from vqadata.engine.hiring import EngineOptions, hire
+from vqadata.engine.order import in_order
+from vqadata.engine.stage import Stage
 from vqatrain.batch import Batcher
 from vqatrain.data import Example, Questions
 
@@ -21,6 +26,11 @@ Sizes: TypeAlias = tuple[tuple[int, int], ...]
 
 ROWS = 1024
 """Rows whose text is cut into tokens at a time."""
+
+MANY = 500_000
+"""Rows from which workers are hired unasked: each takes some seconds to load the libraries."""
+
+ALONE = EngineOptions(workers=0)
 
 
 class Length(NamedTuple):
@@ -49,13 +59,74 @@ class Lengths(NamedTuple):
         return self.prompt + self.answer
 
 
-def measure(batcher: Batcher, questions: Questions) -> Lengths:
-    """Count the tokens of the chosen rows."""
+def measure(batcher: Batcher, questions: Questions, engine: EngineOptions = ALONE) -> Lengths:
+    """Count the tokens of the chosen rows.
+
+    Args:
+        batcher: Makes the batches of the run.
+        questions: The rows.
+        engine: Who counts.
+    """
     import numpy as np
 
     rows = ((_blank(record), _sizes(record)) for record in questions.records())
-    counted = np.array(list(Ruler(batcher).lengths(rows)), np.int64).reshape(-1, 2)
-    return Lengths(counted[:, 0], counted[:, 1])
+    with hire(Counting(batcher), engine, len(questions) >= MANY) as hired:
+        counted = [receipt for _, receipt in in_order(_stretches(rows), hired)]
+    table = np.concatenate([np.empty((0, 2), np.int64), *counted])
+    return Lengths(table[:, 0], table[:, 1])
+
+
+class Stretch(NamedTuple):
+    """Some rows whose tokens are to be counted."""
+
+    number: int
+    rows: list[tuple[Example, Sizes]]
+
+
+def _stretches(rows: Iterator[tuple[Example, Sizes]]) -> Iterator[Stretch]:
+    number = 0
+    while block := list(islice(rows, ROWS)):
+        yield Stretch(number, block)
+        number += 1
+
+
+class Counting(Stage[Stretch, "Rows"]):
+    """Counts the tokens of rows; a receipt has prompt and answer of each.
+
+    Args:
+        batcher: Makes the batches of the run.
+    """
+
+    def __init__(self, batcher: Batcher) -> None:
+        """Keep it."""
+        self._batcher = batcher
+
+    def __getstate__(self) -> bytes:
+        """Travel as bytes, for the libraries must be prepared before anything of them is loaded."""
+        return pickle.dumps(self._batcher)
+
+    def __setstate__(self, packed: bytes) -> None:
+        """Arrive."""
+        from vqatrain.model import prepare_libraries
+
+        prepare_libraries()
+        self._batcher = pickle.loads(packed)  # noqa: S301 - from our own driver
+
+    def open(self) -> Callable[[Stretch], Rows]:
+        """A ruler of one's own."""
+        import numpy as np
+
+        ruler = Ruler(self._batcher)
+        return lambda spec: np.array(list(ruler.lengths(spec.rows)), np.int64)
+
+    def name_of(self, spec: Stretch) -> str:
+        """The rows, by their numbers."""
+        first = spec.number * ROWS
+        return f"rows {first} to {first + len(spec.rows) - 1}"
+
+    def modules(self) -> list[str]:
+        """What processors are made of."""
+        return ["vqatrain.warm"]
 
 
 def _sizes(record: dict[str, Any]) -> Sizes:
@@ -90,8 +161,7 @@ class Ruler:
         Args:
             rows: Examples, whose pictures are not looked at, with the sizes of these.
         """
-        rows = iter(rows)
-        while block := list(islice(rows, ROWS)):
+        for _, block in _stretches(iter(rows)):
             self._learn_prompts([example for example, _ in block])
             for example, sizes in block:
                 text = self._prompts[len(example.pictures), example.question]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vqadata.engine.hiring import EngineOptions
 from vqatrain import contract, training
 from vqatrain import model as models
 from vqatrain.batch import Batcher
@@ -17,7 +18,7 @@ from vqatrain.config import TrainConfig
 from vqatrain.data import Questions, trainable
 from vqatrain.family import Loaded
 from vqatrain.layout import SHOWN, Layout, Row, lay_out
-from vqatrain.lengths import Lengths
+from vqatrain.lengths import ALONE, Lengths
 from vqatrain.memory import Batch, Memory, device_bytes, memory
 from vqatrain.pace import pace
 
@@ -72,13 +73,19 @@ class Plan(BaseModel):
         return self.memory.total <= self.device
 
 
-def plan(config: TrainConfig, processes: int | None = None, device: int | None = None) -> Plan:
+def plan(
+    config: TrainConfig,
+    processes: int | None = None,
+    device: int | None = None,
+    engine: EngineOptions = ALONE,
+) -> Plan:
     """Say what a run will take.
 
     Args:
         config: The run.
         processes: How many; by default as this one was started.
         device: Bytes of each device; by default of the one here.
+        engine: Who counts the tokens; nothing of it shows in the plan.
 
     Raises:
         VqaDataError: The data cannot be trained on, or an option does not fit.
@@ -92,7 +99,8 @@ def plan(config: TrainConfig, processes: int | None = None, device: int | None =
     skipping = config.model_copy(update={"too_long": "skip"})
     step = pace(config)
     step = step._replace(processes=processes or step.processes)
-    layout = lay_out(skipping, questions, Batcher(loaded, config.prompt_suffix), loaded, step)
+    batcher = Batcher(loaded, config.prompt_suffix)
+    layout = lay_out(skipping, questions, batcher, loaded, step, engine)
     largest, filled = _largest(config, layout), _filled(config, layout)
     total, answer = layout.lengths.total, layout.lengths.answer
     ids = questions.table["question_id"]

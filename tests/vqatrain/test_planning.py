@@ -14,7 +14,8 @@ from PIL import Image
 
 from tests.vqatrain.test_contract import built
 from tests.vqatrain.test_training import config
-from vqatrain import TrainConfig, contract, plan
+from vqadata.engine.hiring import EngineOptions
+from vqatrain import TrainConfig, contract, lengths, plan
 from vqatrain import model as models
 from vqatrain.batch import Batcher
 from vqatrain.config import PictureOptions
@@ -84,6 +85,29 @@ def test_padding_is_that_of_the_batches(shards: Path) -> None:
     assert found.filled == pytest.approx(1 - padding)
     assert (found.rows, found.steps, found.examples, found.too_long) == (32, 3, 15, [])
     assert found.longest[0].tokens == found.tokens.most
+
+
+@pytest.mark.parametrize("family", ["smolvlm", "qwen2_5_vl"])
+def test_the_plan_knows_nothing_of_the_workers(
+    family: str, shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lengths, "ROWS", 7)
+    options = config(shards, Path("unused"), model=f"tiny:{family}")
+    alone = plan(options).model_dump(exclude={"seconds"})
+    for kind in ("processes", "threads"):
+        engine = EngineOptions(workers=2, worker_kind=kind)
+        assert plan(options, engine=engine).model_dump(exclude={"seconds"}) == alone
+
+
+@pytest.mark.slow
+def test_a_cluster_counts_the_same(shards: Path, run_cli: Callable[..., Any]) -> None:
+    pytest.importorskip("ray")
+    words = ("plan", shards, "--model", "tiny:smolvlm", "--json")
+    alone, ray = (
+        json.loads(run_cli(*words, *more, program="vqatrain").stdout)
+        for more in ((), ("--engine", "ray", "--workers", "2"))
+    )
+    assert alone | {"seconds": 0} == ray | {"seconds": 0}
 
 
 def test_rows_that_do_not_fit_are_named(

@@ -15,8 +15,8 @@ from vqadata.engine.stage import Engine, Receipt, Spec, Stage
 WorkerKind = Literal["processes", "threads"]
 
 
-class EngineOptions(BaseModel):
-    """Who works; nothing of it shows in the output."""
+class EnginePlace(BaseModel):
+    """Where work is done."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,18 +25,23 @@ class EngineOptions(BaseModel):
         description="Where workers are: on this machine, or in a Ray cluster, whose machines must "
         "see input, output and cache under the same paths. Needs: pip install 'vqadata[ray]'.",
     )
-    workers: int | None = Field(
-        None,
-        ge=0,
-        description="Workers; 0 for none beside the program itself. By default one a processor "
-        "where there is much to do, else 0; on Ray all that the cluster has.",
-    )
     worker_kind: WorkerKind = Field("processes", description="What a local worker is.")
     ray_address: str | None = Field(
         None,
         description="Address of a running Ray cluster, or auto. By default Ray is started on this "
         "machine, and ended with the run.",
         json_schema_extra={"metavar": "ADDRESS"},
+    )
+
+
+class EngineOptions(EnginePlace):
+    """Who works; nothing of it shows in the output."""
+
+    workers: int | None = Field(
+        None,
+        ge=0,
+        description="Workers; 0 for none beside the program itself. By default one a processor "
+        "where there is much to do, else 0; on Ray all that the cluster has.",
     )
 
 
