@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from vqatrain.metric import Consensus, Metric
+from vqatrain.metric import F1, Consensus, Metric
 from vqatrain.scoring import Answered
 
 REFERENCE = "vqa-accuracy"
@@ -52,10 +52,15 @@ class Disagreement(NamedTuple):
 def disagreements(
     rows: Sequence[Answered], metrics: Mapping[str, Metric], reference: str = REFERENCE
 ) -> list[Disagreement]:
-    """Compare each metric with the reference, row by row; those that never differ are left out."""
+    """Compare each metric with the reference, row by row; those that never differ are left out.
+
+    F1 is the score of a set of rows, and is not compared.
+    """
     own = [metrics[reference].score(row.prediction, row.record) for row in rows]
     found = []
     for name, metric in metrics.items():
+        if isinstance(metric, F1):
+            continue
         other = [metric.score(row.prediction, row.record) for row in rows]
         pairs = [
             (n, a, b)

@@ -2,8 +2,9 @@
 
 Read are, told by their content: JSON lines with ``question_id`` and ``prediction`` (ours), ``text``
 (LLaVA's answers), ``answer`` or ``response``; lmms-eval's samples, with ``doc`` and
-``filtered_resps``; lists for EvalAI (``question_id``, ``answer``) and GQA (``questionId``,
-``prediction``); an object of answers by question id, as A-OKVQA wants it. Written is EvalAI's list.
+``filtered_resps``, as lines or under ``logs``; lists for EvalAI (``question_id``, ``answer``) and
+GQA (``questionId``, ``prediction``); an object of answers by question id, as A-OKVQA wants it. An
+entry with an ``error`` has no answer. Written is EvalAI's list.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ def read_predictions(path: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for where, entry in _entries(path):
+        if isinstance(entry, dict) and entry.get("error"):  # as vqatrain infer writes it
+            continue
         identity, answer = _id(entry), _answer(entry)
         if identity is None or answer is None:
             keys = f"keys {', '.join(map(str, entry))}" if isinstance(entry, dict) else "no object"
@@ -69,6 +72,8 @@ def _entries(path: Path) -> Iterator[tuple[str, Any]]:
         document = json.loads(text)
     except (ValueError, RecursionError):
         document = None
+    if isinstance(document, dict) and isinstance(document.get("logs"), list):
+        document = document["logs"]  # lmms-eval up to 0.2
     if isinstance(document, list):
         yield from ((f"{path}: [{n}]", entry) for n, entry in enumerate(document))
     elif isinstance(document, dict) and _id(document) is None:

@@ -120,6 +120,20 @@ def test_a_file_is_scored(shards: Path, tmp_path: Path) -> None:
     assert found.scores.overall["exact-match"].rows == 3
 
 
+def test_samples_of_an_older_lmms_eval_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "vqav2.json"
+    logs = [{"doc_id": 0, "doc": {"question_id": 7}, "filtered_resps": ["cat"]}]
+    path.write_text(json.dumps({"args": {}, "model_configs": {}, "logs": logs}))
+    assert read_predictions(path) == {"7": "cat"}
+
+
+def test_a_question_with_an_error_has_no_answer(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    lines = [{"id": 1, "answer": "cat"}, {"id": 2, "error": "no such file"}]
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    assert read_predictions(path) == {"1": "cat"}
+
+
 def test_a_line_ends_where_json_says_so(tmp_path: Path) -> None:
     path, said = tmp_path / "p.jsonl", "a\u2028b\x85c"
     lines = [{"question_id": n, "text": said} for n in (1, 2)]
@@ -217,6 +231,7 @@ def test_disagreements_name_what_was_compared(shards: Path, tmp_path: Path) -> N
     assert found["evalscope-vqav2"].higher == 1
     assert "compares 'cat' with 9 x 'cat'" in found["evalscope-vqav2"].examples[0]
     assert "vqa-accuracy" not in found
+    assert "answerability" not in found, "F1 is no score of a row"
 
 
 def test_the_table_of_the_docs_is_the_one_of_the_tool() -> None:
