@@ -250,3 +250,16 @@ def test_a_log_of_json_tells_progress_and_a_summary(
     assert told["progress"]["reasons"] == {"zero-bytes": 1}
     assert told["summary"]["questions"] == 4
     assert told["summary"]["inputs"][0]["dropped"] == {"zero-bytes": 2}
+    assert told["summary"]["message"] == f"{tmp_path / 'out'} is finished"
+
+
+def test_a_log_of_json_names_the_url_when_all_is_there(
+    vqa_files: VqaFiles, run_cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    named = [word for key, path in vqa_files.write().items() for word in (f"--{key}", path)]
+    url = f"file://{tmp_path}/sent"
+    done = run_cli("--log-json", "convert", "coco-vqa", *named, "-o", url)
+    summary = json.loads(done.stderr.splitlines()[-1])
+    assert (summary["event"], summary["message"]) == ("summary", f"{url} is finished")
+    assert summary["questions"] == 6
+    assert (tmp_path / "sent/manifest.json").exists()

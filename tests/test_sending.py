@@ -15,6 +15,7 @@ from tests.conftest import VqaFiles
 from tests.s3_server import S3Server
 from vqadata import OutputOptions, clean, convert, merge, open_shards, repack, split, verify
 from vqadata.errors import VqaDataError
+from vqadata.examination import ExaminationOptions
 from vqadata.ledger import select_entries
 from vqadata.shards.destination import MARK, Destination
 from vqadata.shards.folder import _is_ours
@@ -75,6 +76,22 @@ def test_a_bad_connection_costs_time_alone(
     assert tree(tmp_path / "buckets/data/vqa") == tree(tmp_path / "here")
     assert server.count["error"] > 0
     assert server.count["silent"] > 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_cleaning_over_a_bad_connection_is_that_of_the_disk(
+    workers: int, source: CocoVqa, server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = partial(ReadOptions, retries=30, backoff_seconds=0.001)
+    monkeypatch.setattr("vqadata.shards.destination.ReadOptions", patient)
+    monkeypatch.setattr("vqadata.shards.reader.ReadOptions", patient)
+    convert(source, "s3://data/vqa", SMALL)
+    examination = ExaminationOptions(workers=workers, worker_kind="threads", no_cache=True)
+    clean(tmp_path / "buckets/data/vqa", tmp_path / "here", examination=examination)
+    server.faults, server.latency = {"error": 0.2, "short": 0.2, "silent": 0.1}, 0.002
+    clean("s3://data/vqa", "s3://data/clean", examination=examination)
+    assert tree(tmp_path / "buckets/data/clean") == tree(tmp_path / "here")
+    assert all(server.count[fault] > 0 for fault in server.faults)
 
 
 @pytest.mark.parametrize("place", ["memory://sent/vqa", "file://{}/there/vqa"])

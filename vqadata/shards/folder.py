@@ -71,12 +71,15 @@ def new_folder(
     if not is_url(out):
         with _local_folder(Path(out), overwrite, run) as staging:
             yield staging
+        _tell(out, _summary(Path(out)))
         return
     Destination(str(out)).check(overwrite)
     with outgoing(str(out), scratch, _is_ours) as folder:
         _reopen(folder, run)
         with _local_folder(folder, overwrite=True, run=run) as staging:
             yield staging
+        summary = _summary(folder)
+    _tell(out, summary)
 
 
 @contextmanager
@@ -158,12 +161,19 @@ def finish(
     if not manifest.adds_up:
         raise _unbalanced(folder, manifest)
     _publish(staging, folder, manifest)
-    told.debug("%s is finished", folder, extra={"told": {"event": "summary", **_summary(manifest)}})
     return manifest
 
 
-def _summary(manifest: Manifest) -> dict[str, object]:
-    """What became of a run, for programs."""
+def _tell(out: Path | str, summary: dict[str, object]) -> None:
+    """Tell programs that a data set is where it was to go."""
+    told.debug("%s is finished", out, extra={"told": {"event": "summary", **summary}})
+
+
+def _summary(folder: Path) -> dict[str, object]:
+    """What became of a run, if anybody wants to know."""
+    if not told.isEnabledFor(logging.DEBUG):
+        return {}
+    manifest, _ = read_manifest(folder)
     return {
         "questions": manifest.questions,
         "pictures": manifest.pictures,
