@@ -251,7 +251,7 @@ def test_a_damaged_picture_costs_its_own_questions_alone(shards: Path, tmp_path:
         reading = ReadOptions(on_damage="skip")
         loader = load(folder, reading=reading, visit=visit, shuffle="none", images=images)
         assert {row["row"] for batch in loader for row in batch} == set(good) - lost
-        (noted,) = loader.reader._sources[0].damage
+        (noted,) = loader.damage
         assert (noted.pictures, noted.questions) == (1, len(lost))
     reading = ReadOptions(on_damage="skip", check="batch")
     assert list(load(folder, reading=reading, batch_size=23)) == [[]]

@@ -19,7 +19,7 @@ from vqadata.loader.plan import Plan
 from vqadata.loader.progress import index_from, state_of
 from vqadata.loader.row_reader import Row, RowReader
 from vqadata.shards.read_options import ReadOptions
-from vqadata.shards.reader import Shards, open_shards
+from vqadata.shards.reader import Damage, Shards, open_shards
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -64,7 +64,7 @@ class Loader:
 
     def __init__(self, sources: Sequence[Shards], options: LoadOptions) -> None:
         """Lay out the order; open a shard when a row is asked for."""
-        self.options = options
+        self.options, self._sources = options, sources
         self._arrangement: Arrangement = arrange(sources, options)
         self._index = 0
         self._current: weakref.ref[Generator[Any, None, None]] | None = None
@@ -98,6 +98,11 @@ class Loader:
     def epoch(self) -> int:
         """Number of the epoch to which the next batch belongs, from 0."""
         return self._index // self.rows
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What was skipped so far because it is damaged, as far as this process met it."""
+        return [damage for shards in self._sources for damage in shards.damage]
 
     def __len__(self) -> int:
         """Batches that the next iteration gives."""

@@ -85,6 +85,7 @@ class LocalStore:
         self._folder = folder
         self._open: OrderedDict[str, _MappedShard] = OrderedDict()
         self._checked: set[tuple[str, int, bool]] = set()
+        self._announced: set[tuple[str, int, bool]] = set()
 
     def manifest(self) -> bytes:
         """The bytes of the manifest."""
@@ -118,7 +119,9 @@ class LocalStore:
 
     def prefetch(self, shard: ShardEntry, number: int, pictures: bool) -> None:
         """Ask the system to read ahead what was not looked at yet."""
-        if (shard.file, number, pictures) not in self._checked:
+        key = (shard.file, number, pictures)
+        if key not in self._checked and key not in self._announced:
+            self._announced.add(key)
             self._mapped(shard).advise(number, "MADV_WILLNEED", pictures)
 
     def map_ahead(self, shard: ShardEntry, number: int) -> None:
@@ -142,7 +145,7 @@ class LocalStore:
 
     def __getstate__(self) -> dict[str, object]:
         """Travel to worker processes without open files."""
-        return self.__dict__ | {"_open": OrderedDict(), "_checked": set()}
+        return self.__dict__ | {"_open": OrderedDict(), "_checked": set(), "_announced": set()}
 
     def _mapped(self, shard: ShardEntry) -> _MappedShard:
         mapped = self._open.get(shard.file)
