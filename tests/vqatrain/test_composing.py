@@ -143,21 +143,25 @@ def example(shards: Path) -> Example:
     return Questions(DataOptions(shards=shards)).example(3)
 
 
-def test_what_is_composed_is_a_plain_model(
-    chat_model: Path, tower: Path, example: Example, tmp_path: Path
-) -> None:
-    loaded = composed(chat_model, tower)
+def check_plain(loaded: Loaded, example: Example, folder: Path) -> str:
+    """See to it that transformers alone reads what was composed; gives the type of the model."""
     batch = Batcher(loaded)([example])
-    models.save(loaded, tmp_path)
-    again = AutoModelForImageTextToText.from_pretrained(tmp_path)
-    processor = AutoProcessor.from_pretrained(tmp_path)
-    assert again.config.model_type == "llava"
+    models.save(loaded, folder)
+    again = AutoModelForImageTextToText.from_pretrained(folder)
+    processor = AutoProcessor.from_pretrained(folder)
     assert torch.equal(
         batch["pixel_values"], Batcher(Loaded(again, processor))([example])["pixel_values"]
     )
     with torch.inference_mode():
         losses = [model.eval()(**batch).loss for model in (loaded.model, again)]
     assert torch.equal(*losses)
+    return str(again.config.model_type)
+
+
+def test_what_is_composed_is_a_plain_model(
+    chat_model: Path, tower: Path, example: Example, tmp_path: Path
+) -> None:
+    assert check_plain(composed(chat_model, tower), example, tmp_path) == "llava"
 
 
 def test_weights_are_those_of_tower_and_language_model(
@@ -203,16 +207,7 @@ def test_a_tower_of_timm_becomes_a_plain_model(
     loaded = composed(chat_model, timm_tower)
     batch = Batcher(loaded)([example])
     assert batch["input_ids"].eq(loaded.model.config.image_token_id).sum() == 64
-    models.save(loaded, tmp_path)
-    again = AutoModelForImageTextToText.from_pretrained(tmp_path)
-    processor = AutoProcessor.from_pretrained(tmp_path)
-    assert again.config.model_type == "perception_lm"
-    assert torch.equal(
-        batch["pixel_values"], Batcher(Loaded(again, processor))([example])["pixel_values"]
-    )
-    with torch.inference_mode():
-        losses = [model.eval()(**batch).loss for model in (loaded.model, again)]
-    assert torch.equal(*losses)
+    assert check_plain(loaded, example, tmp_path) == "perception_lm"
 
 
 def test_features_are_those_that_timm_gives_the_patches(
