@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
 from tests.pictures import cropped, grey, jpeg, scene, with_another_thing, with_text
+from vqadata.images import hamming
 from vqadata.images.candidates import NEAREST, Crowd, candidates
 from vqadata.images.edit import Looks, edit_of, in_words
 from vqadata.images.glance import compare
@@ -52,9 +53,12 @@ def test_the_hash_of_the_mirror_image_is_an_exclusive_or() -> None:
     assert np.bitwise_count(one ^ other).sum() > 50
 
 
+@pytest.mark.parametrize("few", [0, hamming.FEW], ids=["by buckets", "each with each"])
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32), st.integers(3, 16), st.booleans())
-def test_the_join_finds_what_comparing_all_finds(seed: int, radius: int, itself: bool) -> None:
+def test_the_join_finds_what_comparing_all_finds(
+    few: int, seed: int, radius: int, itself: bool
+) -> None:
     rng = np.random.default_rng(seed)
     # Few free bits, so that buckets are shared and near pairs are many.
     mask = rng.integers(0, 2**64, dtype=np.uint64) & rng.integers(0, 2**64, dtype=np.uint64)
@@ -62,7 +66,9 @@ def test_the_join_finds_what_comparing_all_finds(seed: int, radius: int, itself:
     left, right = (hashes, hashes) if itself else (hashes[::2], hashes[1::2])
     apart = np.bitwise_count(left[:, None] ^ right[None])
     expected = np.argwhere(np.triu(apart <= radius, 1) if itself else apart <= radius)
-    pairs = join(left, radius, None if itself else right)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hamming, "FEW", few)
+        pairs = join(left, radius, None if itself else right)
     both = np.stack([pairs.left, pairs.right], 1)
     got = np.sort(both, axis=1) if itself else both
     assert sorted(map(tuple, got.tolist())) == sorted(map(tuple, expected.tolist()))

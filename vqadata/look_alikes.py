@@ -14,7 +14,6 @@ from vqadata.images.edit import Looks, edit_of
 from vqadata.images.header import BadPicture
 from vqadata.images.likeness import CloseUp, close_up
 from vqadata.images.near_pairs import CloseUps, Comparison, NearPair, Search, near_pairs
-from vqadata.images.perceptual import fingerprint
 from vqadata.images.prints import Prints
 from vqadata.images.stars import stars
 from vqadata.survey import Survey
@@ -57,7 +56,7 @@ def columns() -> dict[str, pa.DataType]:
 
 def examined(view: View) -> dict[str, Any]:
     """The fingerprint; null for a plain picture, which has no near-duplicates."""
-    return {COLUMN: fingerprint(view.small)}
+    return {COLUMN: view.fingerprint}
 
 
 class Gallery:

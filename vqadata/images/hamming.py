@@ -4,7 +4,8 @@ A multi-index join (after Norouzi, Punjani and Fleet 2012, "Fast search in Hammi
 multi-index hashing"): hashes are cut into four chunks of 16 bits. Of a pair within radius ``r``,
 one chunk differs in no more than its share of the bits, so each chunk is joined with the buckets
 that its neighbours name. The shares add up to ``r - 3``, not to ``r`` (the pigeonhole principle of
-Qin et al. 2018, "GPH"), which halves the work: some ``n² / 131072`` popcounts a neighbour.
+Qin et al. 2018, "GPH"), which halves the work: some ``n² / 131072`` popcounts a neighbour. A few
+thousand hashes are compared each with each, which is quicker than to look up so many neighbours.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ LARGEST_BUCKET = 4096
 
 MOST_PAIRS = 20_000_000
 """Pairs after which a join stops; they fill 320 MB."""
+
+FEW = LARGEST_BUCKET
+"""Hashes of one side up to which all are compared with each other: 0.1 seconds at most."""
+
+ROWS = 64
+"""Hashes that are compared with all others at a time: 2 MB."""
 
 BLOCK = 1 << 15
 """Hashes that are worked on at a time, so that they stay in the processor's cache."""
@@ -77,6 +84,8 @@ def join(left: Array, radius: int, right: Array | None = None) -> Pairs:
     found: list[tuple[Array, Array]] = []
     crowded = count = 0
     other = left if right is None else right
+    if max(len(left), len(other)) <= FEW:
+        return _each_with_each(left, other, radius, right is None)
     for chunk, share in enumerate(_shares(radius)):
         side = _Side(other, chunk)
         crowded = max(crowded, side.crowded)
@@ -91,6 +100,23 @@ def join(left: Array, radius: int, right: Array | None = None) -> Pairs:
     empty = np.empty(0, np.int64)
     parts = [np.concatenate([empty, *(part[n] for part in found)]) for n in (0, 1)]
     return Pairs(parts[0], parts[1], crowded)
+
+
+def _each_with_each(left: Array, right: Array, radius: int, itself: bool) -> Pairs:
+    """Compare all hashes of one side with all of the other."""
+    import numpy as np
+
+    found = [(np.empty(0, np.int64),) * 2]
+    for start in range(0, len(left), ROWS):
+        ours = left[start : start + ROWS, None]
+        begin = start if itself else 0
+        near = np.bitwise_count(ours ^ right[None, begin:]) <= radius
+        if itself:  # each pair once
+            near &= np.arange(begin, len(right)) > np.arange(start, start + len(ours))[:, None]
+        one, two = np.nonzero(near)
+        found.append((one + start, two + begin))
+    one, two = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Pairs(one, two, 0)
 
 
 class _Side:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 from vqadata.images.decode import decode, load, normalise
 from vqadata.images.filled import Box, boxes_of
 from vqadata.images.header import MAX_PIXELS, BadPicture, Header, header_of, open_picture
+from vqadata.images.perceptual import fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,6 +168,15 @@ class View:
             BadPicture: As :attr:`grey`.
         """
         return reduced(self.grey, min(self.grey.shape) // SMALL)
+
+    @cached_property
+    def fingerprint(self) -> bytes | None:
+        """What near-duplicates are found by (:mod:`vqadata.images.perceptual`), for all cleaners.
+
+        Raises:
+            BadPicture: As :attr:`grey`.
+        """
+        return fingerprint(self.small)
 
     @cached_property
     def rgb(self) -> Pixels:
