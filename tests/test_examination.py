@@ -15,13 +15,17 @@ import pytest
 
 from tests.conftest import VqaFiles
 from tests.probe import Probe
-from vqadata import clean, convert, open_shards, verify
+from vqadata import clean, convert, ocr, open_shards, verify
 from vqadata.cleaners.audit import Audit
+from vqadata.cleaners.duplicate import Duplicate
+from vqadata.cleaners.watermark import Watermark
+from vqadata.discover import find
 from vqadata.errors import DamageError, VqaDataError
 from vqadata.examination import ExaminationOptions, examine
 from vqadata.ledger import select_entries
 from vqadata.picture_cache import PictureCache, Receipt, cleaner_key
 from vqadata.sources.coco_vqa import CocoVqa
+from vqadata.text_engine import EngineOptions, TextEngine
 
 PICTURES = 80
 """More than two chunks."""
@@ -104,6 +108,20 @@ def test_the_outcome_knows_nothing_of_the_workers(kind: str, shards: Path, tmp_p
         options = ExaminationOptions(workers=workers, worker_kind=kind, no_cache=True)
         clean(shards, tmp_path / name, [Audit(), Probe()], examination=options)
     assert bytes_of(tmp_path / "alone") == bytes_of(tmp_path / "two")
+
+
+@pytest.mark.parametrize("reader", ["none", "rapidocr"])
+def test_hashes_overlays_and_text_are_found_by_workers(
+    reader: str, shards: Path, tmp_path: Path
+) -> None:
+    if reader != "none" and (gone := find(ocr, TextEngine, reader).missing(EngineOptions())):
+        pytest.skip(gone)
+    for name, workers in (("alone", 0), ("two", 2)):
+        marks = Watermark(ocr_filter=True, ocr_engine=reader, policy="mask")
+        options = ExaminationOptions(workers=workers, no_cache=True)
+        clean(shards, tmp_path / name, [Audit(), Duplicate(), marks], examination=options)
+    assert bytes_of(tmp_path / "alone") == bytes_of(tmp_path / "two")
+    assert any("evidence/watermark" in name for name in bytes_of(tmp_path / "two"))
 
 
 def test_no_picture_is_looked_at_twice(shards: Path, tmp_path: Path) -> None:
