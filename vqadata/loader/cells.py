@@ -112,8 +112,21 @@ def _text(array: pa.StringArray) -> Cells:
 
 
 def _items(array: pa.Array) -> Callable[[int, int], list[Any]]:
-    """The values of lists."""
-    return _numbered(array) or cells_of(array).run
+    """The values of lists. Whether texts repeat is found out when they are asked for again.
+
+    Of a record batch of which one row is wanted, all texts would be gone through for some.
+    """
+    plain = run = cells_of(array).run
+    asked = 0
+
+    def items(first: int, last: int) -> list[Any]:
+        nonlocal run, asked
+        if asked < 2:
+            asked += 1
+            run = plain if asked < 2 else _numbered(array) or plain
+        return run(first, last)
+
+    return items
 
 
 def _numbered(array: pa.Array) -> Callable[[int, int], list[str]] | None:
