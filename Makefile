@@ -119,8 +119,9 @@ $(PEERS_DIR)/%/.installed: peers/requirements/%.txt
 	$(PEERS_DIR)/$*/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
-story: $(BIN)/.installed  ## what a mark does to a model; docs/story.md; eleven minutes of CPU time
+story: $(BIN)/.installed  ## what marks and leaks do to a model; docs/story.md; minutes of CPU time
 	$(BIN)/python -m benchmarks.watermark_shortcut --out $(STORY_DIR)
+	$(BIN)/python -m benchmarks.leaked_split --out $(STORY_DIR)/leak
 
 clean:
 	rm -rf $(VENV) $(DEMO_DIR) $(STORY_DIR) $(PEERS_DIR) .mypy_cache .pytest_cache .ruff_cache

@@ -101,7 +101,7 @@ def metrics() -> str:
     lines = []
     for name, metric in all_metrics().items():
         about = (type(metric).__doc__ or "").partition("\n")[0]
-        lines.append(f"{name:22}{about}{' (standard)' if metric.standard else ''}")
+        lines.append(f"{name:24}{about}{' (standard)' if metric.standard else ''}")
     return "\n".join(lines)
 
 
