@@ -116,7 +116,8 @@ class Record(_Part):
     answers: list[Answer] = Field(default_factory=list, description="All answers of the source.")
     rejected: list[str] = Field(
         default_factory=list,
-        description="Answers that the source calls worse than the given one, for preferences.",
+        description="Answers that the source calls worse than the given one, or that a model gave "
+        "and that are wrong; for preferences.",
     )
     agreement: Agreement | None = Field(
         None, description="Agreement of the answers; null if there are fewer than two."

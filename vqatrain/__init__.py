@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from vqatrain.exporting import export
     from vqatrain.infer import load
     from vqatrain.merging import merge
+    from vqatrain.pairs import pair
+    from vqatrain.pairs_config import PairsConfig
     from vqatrain.planning import plan
     from vqatrain.preferences import dpo
     from vqatrain.proving import prove
     from vqatrain.sft import run
 
 __all__ = [
-    "DpoConfig", "EvalConfig", "ExportConfig", "MergeConfig", "ProveConfig", "TrainConfig",
-    "dpo", "evaluate", "export", "load", "merge", "plan", "prove", "run",
+    "DpoConfig", "EvalConfig", "ExportConfig", "MergeConfig", "PairsConfig", "ProveConfig",
+    "TrainConfig", "dpo", "evaluate", "export", "load", "merge", "pair", "plan", "prove", "run",
 ]  # fmt: skip
 
 _HOMES = {
@@ -46,6 +48,8 @@ _HOMES = {
     "export": "vqatrain.exporting",
     "load": "vqatrain.infer",
     "merge": "vqatrain.merging",
+    "pair": "vqatrain.pairs",
+    "PairsConfig": "vqatrain.pairs_config",
     "plan": "vqatrain.planning",
     "prove": "vqatrain.proving",
     "run": "vqatrain.sft",

@@ -231,6 +231,26 @@ def evalscope(config: Path | None, **given: Any) -> None:
     click.echo(printing.bridged(bridge(options), options.out))
 
 
+@program.command(cls=ModelCommand, models=options_of("PairsConfig", "pairs_config"))
+@CONFIG
+def pairs(config: Path | None, **given: Any) -> None:
+    """Make pairs for dpo of the wrong answers in PREDICTIONS to questions in SHARDS.
+
+    \b
+    Example:
+      vqatrain eval shards --split train --model runs/first -o runs/first-train
+      vqatrain pairs runs/first-train/predictions.jsonl shards -o pairs
+      vqatrain dpo pairs --model runs/first -o runs/preferred
+    """  # noqa: D301
+    from vqatrain.pairs_config import PairsConfig
+
+    options = build(PairsConfig, given, config)
+    from vqatrain import printing
+    from vqatrain.pairs import pair
+
+    click.echo(printing.paired(pair(options), options.out))
+
+
 @program.command(cls=ModelCommand, models=options_of("InferConfig"))
 @CONFIG
 def infer(config: Path | None, **given: Any) -> int:

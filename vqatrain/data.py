@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from vqadata import pairing
+from vqadata.conversion import OutputOptions
 from vqadata.digests import bytes_digest
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.export_rows import StoredPicture
@@ -31,6 +33,12 @@ FETCH_SECONDS = 10.0
 
 PICTURE_POLICY = NORMALISATION
 """Name of the policy by which pictures become RGB."""
+
+NoPair: TypeAlias = pairing.NoPair
+"""Why a row makes no pair for preferences."""
+
+Pairing: TypeAlias = pairing.Pairing
+"""Where the wrong answers of pairs come from."""
 
 
 class Example(NamedTuple):
@@ -227,6 +235,17 @@ def keep_pairs(questions: Questions) -> int:
         )  # fmt: skip
     questions.table = table
     return before - len(table)
+
+
+def write_pairs(
+    shards: Path, out: Path, judge: pairing.Judge, origin: Pairing, overwrite: bool
+) -> int:
+    """Write rows with a wrong answer beside theirs, as :func:`vqadata.pairing.pair` does.
+
+    Returns:
+        Number of rows that were written.
+    """
+    return pairing.pair(shards, out, judge, origin, OutputOptions(overwrite=overwrite)).questions
 
 
 def trainable(questions: Questions) -> None:

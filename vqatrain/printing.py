@@ -16,6 +16,7 @@ from vqatrain.layout import SHOWN, Row
 from vqatrain.merging import Merge
 from vqatrain.metric import all_metrics
 from vqatrain.metric_table import Disagreement
+from vqatrain.pairs import Paired
 from vqatrain.planning import Plan, Spread
 from vqatrain.probe import Difference
 from vqatrain.score import Scored
@@ -44,6 +45,15 @@ def scores(found: Scores) -> str:
         )
     if found.unanswered_in_data:
         lines.append(f"{found.unanswered_in_data:,} questions have no known answer; not scored")
+    return "\n".join(lines)
+
+
+def paired(found: Paired, out: Path) -> str:
+    """How many pairs there are, and why other rows make none."""
+    lines = [f"{out}: {found.questions:,} questions with a wrong answer beside theirs"]
+    lines += [f"  {rows:,} dropped, {why}" for why, rows in sorted(found.without.items())]
+    if found.unknown:
+        lines.append(f"{found.unknown:,} predictions are for other questions; left out")
     return "\n".join(lines)
 
 
