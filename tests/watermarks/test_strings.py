@@ -61,7 +61,9 @@ def test_keys_of_any_text_can_be_keyed_again(text: str) -> None:
     "text",
     ["shutterstock", "shuttersteck", "www.alamy.com gettyimages", "图虫创意", "来自 视觉中国",
      "© 2019", "(c) Jane Doe", "All rights reserved", "Photo by A. Petrov", "2019 Maria Lopez",
-     "www.flickr.com/photos/jane", "my-site.ru", "摄影 张伟", "Uploader:StevenJWhite,Source:X"],
+     "www.flickr.com/photos/jane", "my-site.ru", "摄影 张伟", "2014 R.Mendes",
+     "Bild: Karl Weber", "REX Features ref 6755292", "版权归原作者所有",
+     "Uploader:StevenJWhite,Source:X"],
 )  # fmt: skip
 def test_small_text_near_the_edge_that_says_so_is_a_mark(text: str) -> None:
     assert Lexicon().find(spot(text), PHOTO) is not None
@@ -199,6 +201,13 @@ def test_a_sheet_is_of_any_level_but_black() -> None:
         sheet[:80] = photo[:80]
         assert is_paper(sheet) is told
     assert not is_paper(photo)
+
+
+def test_a_score_is_content_wherever_it_recurs() -> None:
+    scores = [
+        reading(str(n), spot(f"BAY {n} - 2 MIL", 120, 30), spot("NBCTV", 560, 30)) for n in range(4)
+    ]
+    assert all(marks == ["NBCTV"] for marks in found(*scores).values())
 
 
 def test_misread_copies_across_a_picture_are_a_tile() -> None:

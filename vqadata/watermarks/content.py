@@ -29,6 +29,9 @@ CLINICAL = re.compile(
 INITIALLED = re.compile(r"[LR][\W_]*[A-Z]{2,3}$")
 """A side marker with initials, as LKAK."""
 
+SCORE = re.compile(r"^\W*[^\W\d_]\D*\d{1,3}\s*[-:\u2013]\s*\d{1,3}\D*[^\W\d_]\W*$")
+"""What two sides have scored, as broadcasts show it."""
+
 SIDES = frozenset({"r", "l", "rt", "lt", "left", "right"})
 FEW_WORDS = 3
 """A text of so many words is about a side if it begins or ends with one."""
@@ -98,6 +101,15 @@ def _quotes(words: str, answer: str) -> bool:
 def is_page(texts: Iterable[str], paper: bool = False) -> bool:
     """Whether so many different texts are a page; on paper a few are enough."""
     return len(set(texts) - {""}) >= (PAPER if paper else PAGE)
+
+
+def is_score(text: str) -> bool:
+    """Whether a text is a score, which is shown at one place and is content.
+
+    >>> [is_score(text) for text in ("BAY 6 - 2 MIL", "Rome 1:0 Oslo", "Se: 3 Im: 12", "12:30")]
+    [True, True, False, False]
+    """
+    return SCORE.match(text) is not None
 
 
 def is_clinical(text: str) -> bool:

@@ -66,12 +66,13 @@ CLAIM = re.compile(r"©|\(c\)\s*[a-z12]|ⓒ|\bcopyright\W+(?:by|(?:19|20)\d\d)\b
 """A sign of copyright, or the word as only a claim has it."""
 
 CREDIT = re.compile(
-    r"^\W*(?:photo|foto|image|picture|pic|credits?|video)(?:\s*(?:credits?|by|courtesy|source))?"
+    r"^\W*(?:photo|foto|bild|image|picture|pic|credits?|cr[eé]dit|video)"
+    r"(?:\s*(?:credits?|by|courtesy|source))?"
     r"\s*[:\uff1a/|©]\s*\w{2}|^[图文摄]\s?[/\uff0f|\uff1a:]\s*\w|"
-    r"(?:#|\bid\b|image|stock)\s*[:#]?\s*\d{5,}",
+    r"(?:#|\b(?:id|no|nr|ref)\b|image|stock)\s*[.:#]{0,2}\s*\d{5,}",
     re.I,
 )
-"""Credits: Photo: Jane Doe, Image credit: X, 图/新华社, and numbers of pictures: ID 7746781."""
+"""Credits: Photo: Jane Doe, Image credit: X, 图/新华社; and numbers of pictures: ID 7746781."""
 
 BURNT = re.compile(
     r"\b(?:mrn|dob|acc|se|ser|im|img|ex|thk|fov|t[re]|kvp?|mas?)\b\s*[:#.=]?\s*\d|"
@@ -80,7 +81,7 @@ BURNT = re.compile(
 )
 """Fields of a scanner with their value: Se: 3, TR 500, MRN 77231, 85 kVp, F 047Y."""
 
-DATED = re.compile(r"^[\W_cCeG0O@]{0,3}\s*(?:19|20)\d\d\s*[^\W\d_]\w+\s*[^\W\d_]\w+")
+DATED = re.compile(r"^[\W_cCeG0O@]{0,3}\s*(?:19|20)\d\d\s*[^\W\d_][\w.]+\s*[^\W\d_]\w+")
 """A year and a name: a claim of ownership whose sign was not read."""
 
 NAMED = re.compile(r"^\W*[A-Z][a-z]+(?: [A-Z]\.?)? [A-Z][a-z]+,? (?:19|20)\d\d\W*$")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from vqadata.watermarks.content import is_clinical, is_page
+from vqadata.watermarks.content import is_clinical, is_page, is_score
 from vqadata.watermarks.ground import lies_askew
 from vqadata.watermarks.key import has_han, plain
 from vqadata.watermarks.lexicon import ALONE, Lexicon, Scene
@@ -117,7 +117,7 @@ class Strings:
                     counts = agencies.setdefault(reading.group, {})
                     counts[spot.key] = counts.get(spot.key, 0) + 1
         self.recurring: dict[str, list[Recurring]] = {
-            group: [found for found in recurring(there) if not is_clinical(found.text)]
+            group: [found for found in recurring(there) if not _is_content(found.text)]
             for group, there in places.items()
         }
         self._by_key: dict[str, dict[str, Recurring]] = {
@@ -180,6 +180,10 @@ class Strings:
         if name is None:
             return None
         return Mark(spot, RECURRENT, f"resembles {name}, a mark of other pictures", name)
+
+
+def _is_content(text: str) -> bool:
+    return is_clinical(text) or is_score(text)
 
 
 HEADLINE = 1.5
