@@ -3,7 +3,8 @@
 ``python -m benchmarks.scale --pictures 20000`` converts and cleans self-made pictures with five
 questions each on every engine and compares the folders. ``--quiet`` is for a machine that does
 nothing else: a plain loop, no worker and two workers in turn over the same pictures, by wall time,
-and in the end what two workers gain, of the medians.
+and in the end what two workers gain, of the medians. ``--growth`` converts and cleans so many
+pictures and ten times as many, and says by how much the peak of the driver's memory grows.
 """
 
 from __future__ import annotations
@@ -150,6 +151,25 @@ def compare(folder: Path, pictures: int, side: int, ray: bool) -> None:
         print(f"| {name} | {figures} | {verdict} |", flush=True)
 
 
+def growth(folder: Path, pictures: int, side: int) -> None:
+    peaks: dict[str, list[float]] = {}
+    for count in (pictures, 10 * pictures):
+        place = folder / str(count)
+        data = make(place / "data", count, side)
+        made, clean = place / "made", ["clean", str(place / "made"), "--no-cache"]
+        commands = {
+            "convert": ["convert", "coco-vqa", *data, "-o", str(made)],
+            "clean --only audit": [*clean, "-o", str(place / "audited"), "--only", "audit"],
+            "clean": [*clean, "-o", str(place / "cleaned")],
+        }
+        for name, words in commands.items():
+            peaks.setdefault(name, []).append(run([*words, "--workers", "2"]).peak_mb)
+        shutil.rmtree(place)
+    print(f"peak of the driver in MB at {pictures:,} and {10 * pictures:,} pictures")
+    for name, (few, many) in peaks.items():
+        print(f"{name}: {few:.0f}, {many:.0f}, {many / few:.2f} times")
+
+
 WORKERS = {"no worker": ["--workers", "0"], "two processes": ["--workers", "2"],
            "two threads": ["--workers", "2", "--worker-kind", "threads"]}  # fmt: skip
 
@@ -246,12 +266,15 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--side", type=int, default=96, help="Shorter side of a picture.")
     parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--growth", action="store_true")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--no-ray", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.quiet:
             quiet(Path(folder), given.pictures, given.side, given.turns)
+        elif given.growth:
+            growth(Path(folder), given.pictures, given.side)
         else:
             compare(Path(folder), given.pictures, given.side, not given.no_ray)
 

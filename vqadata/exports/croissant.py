@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from vqadata.collecting import Collection
-from vqadata.layouts.card import COLUMN_WORDS, known_licence
+from vqadata.layouts.card import COLUMN_WORDS, known_licence, note_licences
 from vqadata.layouts.flat import flat_batches, flat_fields, flat_schema
 from vqadata.layouts.parquet import ParquetFiles
 from vqadata.outbox import Outbox, Part, file_bytes
@@ -89,13 +89,14 @@ class Croissant(Export):
         for split, batch in flat_batches(shards, outbox):
             files.write(split, batch)
         files.finish()
+        note_licences(shards, outbox)
 
     @property
     def piece_bytes(self) -> int:
         """That of a file."""
         return file_bytes(self.shard_mb)
 
-    def finish(self, shards: Shards, collection: Collection) -> None:
+    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - not asked for here
         """Write what describes the files."""
         document = {
             "@context": _CONTEXT,
@@ -104,7 +105,7 @@ class Croissant(Export):
             "name": self.name,
             "description": self.description,
             "url": self.url,
-            "license": self.licence or known_licence(shards) or "unknown",
+            "license": self.licence or known_licence(collection) or "unknown",
             "creator": {"@type": "sc:Person", "name": self.creator},
             "datePublished": self.published,
             "version": self.data_version,

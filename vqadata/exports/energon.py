@@ -72,7 +72,7 @@ class Energon(Export):
         """As much as it has pictures, for as many samples."""
         return repeated_size(batch)
 
-    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - as it is
+    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - not asked for here
         """Write what describes the tar files."""
         splits = {name: split for split, name in collection.names.items()}
         files = [part for part in collection.parts if part.pattern == TAR]

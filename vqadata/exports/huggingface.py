@@ -19,7 +19,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from vqadata.collecting import Collection
-from vqadata.layouts.card import CardFacts, known_licence, write_card
+from vqadata.layouts.card import CardFacts, known_licence, note_licences, write_card
 from vqadata.layouts.flat import flat_batches, flat_fields, flat_schema
 from vqadata.layouts.parquet import ParquetFiles
 from vqadata.outbox import Outbox, file_bytes
@@ -45,6 +45,7 @@ class Huggingface(Export):
         for split, batch in flat_batches(shards, outbox):
             files.write(split, batch)
         files.finish()
+        note_licences(shards, outbox)
 
     @property
     def piece_bytes(self) -> int:
@@ -53,6 +54,6 @@ class Huggingface(Export):
 
     def finish(self, shards: Shards, collection: Collection) -> None:
         """Write the card."""
-        licence = self.licence or known_licence(shards)
+        licence = self.licence or known_licence(collection)
         configs = {"default": (collection.parts, flat_fields())}
         write_card(collection.folder, CardFacts(self.title, licence, configs, shards))

@@ -58,7 +58,7 @@ class LlamaFactory(ChatExport):
                 row = self._preference(upto, rejected, outbox)
                 outbox.write_line(f"{name}{_PREFERENCE}.jsonl", row)
 
-    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - as it is
+    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - not asked for here
         """Write ``dataset_info.json``, which describes the files that there are."""
         described = {}
         for split in collection.names.values():

@@ -26,7 +26,7 @@ from pydantic import Field
 
 from vqadata.collecting import Collection
 from vqadata.conversations import Conversation, Parts
-from vqadata.layouts.card import CardFacts, known_licence, write_card
+from vqadata.layouts.card import CardFacts, known_licence, note_licences, write_card
 from vqadata.layouts.chat_export import ChatExport
 from vqadata.layouts.gathered import Gathered
 from vqadata.layouts.parquet import ParquetFiles
@@ -61,6 +61,7 @@ class Trl(ChatExport):
             outbox.deliver(split, len(conversation.turns), len(conversation.turns))
         for each in files.values():
             each.finish()
+        note_licences(shards, outbox)
 
     @property
     def piece_bytes(self) -> int:
@@ -75,7 +76,7 @@ class Trl(ChatExport):
             if (parts := [part for part in collection.parts if part.path.startswith(f"{folder}/")])
             or name == "default"
         }
-        facts = CardFacts(self.title, known_licence(shards), configs, shards)
+        facts = CardFacts(self.title, known_licence(collection), configs, shards)
         write_card(collection.folder, facts)
 
 

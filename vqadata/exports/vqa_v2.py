@@ -56,7 +56,7 @@ class VqaV2(Export):
             outbox.deliver(row.split, len(carried), len(carried))
         pairs.finish()
 
-    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - as it is
+    def finish(self, shards: Shards, collection: Collection) -> None:  # noqa: ARG002 - not asked for here
         """Write the files, in the order of those that the data came from."""
         write_lists(collection)
 

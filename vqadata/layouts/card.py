@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from vqadata.outbox import Part
+from vqadata.collecting import Collection
+from vqadata.outbox import Outbox, Part
 from vqadata.record import Record
 from vqadata.shards.features import card_features
 from vqadata.shards.reader import Shards
@@ -33,6 +34,9 @@ _LICENCES = {
     r"apache": "apache-2.0",
 }
 """What a licence may be called, and its name on the hub."""
+
+_LICENCE = "licence"
+"""Kind of the notes that name a licence."""
 
 
 class CardFacts(NamedTuple):
@@ -72,12 +76,17 @@ def card_head(facts: CardFacts) -> dict[str, Any]:
     }
 
 
-def known_licence(shards: Shards) -> str | None:
-    """The licence of all rows, if they name one and the same."""
-    names: set[str | None] = set()
+def note_licences(shards: Shards, outbox: Outbox) -> None:
+    """Note which licences the rows of a piece name."""
     for batch in shards.batches(["questions"]):
-        names.update(batch.column("questions").flatten().field("licence").unique().to_pylist())
-    return names.pop() if len(names) == 1 else None
+        for name in batch.column("questions").flatten().field("licence").unique().to_pylist():
+            outbox.note(_LICENCE, name)
+
+
+def known_licence(collection: Collection) -> str | None:
+    """The licence of all rows, if they name one and the same."""
+    names: list[str | None] = collection.notes.get(_LICENCE, [])
+    return names[0] if len(names) == 1 else None
 
 
 def _licence(licence: str | None) -> dict[str, str]:
