@@ -124,6 +124,18 @@ def test_workers_are_replaced_when_what_they_are_forked_from_dies(tmp_path: Path
         assert list(outcomes(futures)) == [*range(1, 13)]
 
 
+def test_where_nothing_can_be_forked_workers_begin_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", fail)
+    stage = Sums(tmp_path / "diary")
+    with hire(stage, EngineOptions(workers=1), is_much=True) as engine:
+        assert engine.start(Sum(1)).result(timeout=120) == 2
+
+
 BEGIN = """
 import sys
 from vqadata.engine.hiring import EngineOptions, hire

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -162,14 +163,15 @@ def _context(stage: Stage[Any, Any]) -> Any:
     """
     import multiprocessing
 
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    from multiprocessing.forkserver import ensure_running
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing.forkserver import ensure_running
 
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*stage.modules(), WARM])
-    ensure_running()
-    return context
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([*stage.modules(), WARM])
+        with suppress(OSError):  # the name of its socket may be too long for the system
+            ensure_running()
+            return context
+    return multiprocessing.get_context("spawn")
 
 
 _opened: list[Callable[[Any], Any]] = []
