@@ -1,4 +1,4 @@
-"""Tells the founding story in figures: ``make story``, some eleven minutes of CPU time.
+"""Tells the founding story in figures: ``make story``, some ten minutes of CPU time.
 
     python -m benchmarks.watermark_shortcut --out .story --seeds 0 1 2
 

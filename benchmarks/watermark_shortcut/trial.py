@@ -13,7 +13,7 @@ from vqadata.sources.easy_vqa import EasyVqa
 
 METRIC = "exact-match"
 
-STEPS = 400
+STEPS = 600
 """Optimiser steps of each run, of 16 questions each."""
 
 
