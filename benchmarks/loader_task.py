@@ -226,11 +226,15 @@ def same(data: Any) -> Any:
 
 
 def torch_batches(chosen: argparse.Namespace, pixels: bool) -> Any:
-    """Batches of 32 by two workers of a torch DataLoader, shuffled."""
+    """Batches of 32 by two workers of a torch DataLoader, shuffled.
+
+    A row of those that store by picture has five questions; so a batch of ours has as many.
+    """
     if chosen.contender == OURS:
         options: dict[str, Any] = (
             {"images": "rgb", "size": SIZE, "resize": "fast"} if pixels else {}
         )
+        options["batch_size"] = 32 * QUESTIONS_EACH if chosen.grouped else 32
         loader = our_loader(chosen.folder, True, chosen.grouped, **options)
         return map(our_rows, loader.torch(2))
     from benchmarks.loader_peers import PEERS
