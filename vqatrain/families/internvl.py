@@ -55,11 +55,11 @@ class InternVl(Family):
         )
 
     def tiny_config(self, tokenizer: Any) -> Any:
-        """0.4 million parameters."""
+        """0.4 million parameters; nothing of the vision layers is scaled down at first."""
         from transformers import InternVLConfig
 
         return InternVLConfig(
-            vision_config=tiny.vision(),
+            vision_config=tiny.vision(layer_scale_init_value=1.0),
             text_config=tiny.text(tokenizer, model_type="qwen2"),
             image_seq_length=tiny.IMAGE_TOKENS,
             downsample_ratio=1 / tiny.MERGE,
