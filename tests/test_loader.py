@@ -6,6 +6,7 @@ import itertools
 import json
 import pickle
 import random
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,22 @@ def test_damage_is_noticed_before_a_row_is_handed_out(shards: Path, tmp_path: Pa
     assert sum(len(batch) for batch in load(folder, images="none")) == 23
     loader = load(folder, reading=ReadOptions(on_damage="skip"), batch_size=4)
     assert [len(batch) for batch in loader] == [0] * 6
+
+
+def test_every_byte_of_a_shard_is_checked_in_an_epoch(shards: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(shards, folder)
+    (path,) = folder.glob("*.arrow")
+    whole, (batch, *_) = path.read_bytes(), open_shards(shards).manifest.shards[0].batches
+    places = random.Random(3).sample(range(batch.offset, batch.end), 60)
+    for place in [*places, batch.offset + batch.text_length, batch.end - 1]:
+        data = bytearray(whole)
+        data[place] ^= 1 << place % 8
+        path.write_bytes(data)
+        with pytest.raises(DamageError, match="damaged"):
+            list(load(folder))
+    path.write_bytes(whole)
+    assert sum(map(len, load(folder))) == sum(map(len, load(shards)))
 
 
 def test_a_damaged_picture_costs_its_own_questions_alone(shards: Path, tmp_path: Path) -> None:

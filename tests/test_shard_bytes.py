@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,17 +145,50 @@ def test_offsets_that_lead_out_of_their_column_are_refused(tmp_path: Path) -> No
         checked_rows(message, agreed, Segments(True, True))
 
 
+def around(batch: pa.RecordBatch, flipped: int | None = None) -> None:
+    """Check a batch, as it was written, around its pictures; one byte of it may be another."""
+    text, whole = segment_lengths(batch)[0], bytearray(batch.serialize())
+    if flipped is not None:
+        whole[flipped] ^= 1
+    message = pa.py_buffer(whole)
+    rows = pa.ipc.read_record_batch(message, shard_schema())
+    check_around_pictures(rows, message, text)
+
+
 def test_pictures_that_are_not_those_of_their_facts_are_refused() -> None:
     picture = Picture("a/b.jpg", b"x", "0" * 32, Header(3, 4, "PNG", "RGB"))
     batch = batch_of([([picture, picture], 2)])
-    check_around_pictures(batch)
+    around(batch)
     facts = batch.column("image_facts").to_pylist()
     mended, other = ([{"bytes": b"x", "path": name}] * 2 for name in ("a/b.png", "a/c.jpg"))
-    check_around_pictures(with_pictures(batch, [mended], facts))
+    around(with_pictures(batch, [mended], facts))
     with pytest.raises(MessageError, match=r"called 'a/c.jpg'; expected 'a/b.jpg'"):
-        check_around_pictures(with_pictures(batch, [other], facts))
+        around(with_pictures(batch, [other], facts))
     with pytest.raises(MessageError, match="not as many"):
-        check_around_pictures(with_pictures(batch, [mended[:1]], facts))
+        around(with_pictures(batch, [mended[:1]], facts))
+    none = [{"bytes": None, "path": "a/b.jpg"}] * 2
+    with pytest.raises(MessageError, match="missing pictures are not those of its facts"):
+        around(with_pictures(batch, [none], facts))
+
+
+def test_each_byte_around_the_pictures_is_checked() -> None:
+    mark = b"the bytes of a picture"
+    pictures = [Picture(f"{n}.jpg", mark, "0" * 32, Header(3, 4, "PNG", "RGB")) for n in range(3)]
+    batch = batch_of([(pictures, 2)])
+    whole, (text, length) = bytes(batch.serialize()), segment_lengths(batch)
+    inside = {n for at in re.finditer(mark, whole) for n in range(*at.span())}
+    assert len(inside) == 3 * len(mark)
+    unchecked = []
+    for place in range(text, text + length):
+        try:
+            around(batch, place)
+            unchecked.append(place)
+        except MessageError:
+            pass
+    # An offset inside of the pictures says where one ends; its digest would be another one.
+    assert inside <= set(unchecked)
+    ends = set(unchecked) - inside
+    assert len(ends) <= 2 * 8
 
 
 def test_questions_are_read_without_the_pictures(shards: Path) -> None:

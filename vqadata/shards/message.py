@@ -112,14 +112,16 @@ def _check_digests(message: memoryview, entry: BatchEntry, check: Segments) -> N
             raise MessageError(f"its {name} segment has digest {found}", expected)
 
 
-def check_around_pictures(batch: pa.RecordBatch) -> None:
-    """Compare what the pictures segment says of pictures with their facts, which were checked.
+def check_around_pictures(batch: pa.RecordBatch, message: pa.Buffer, text_length: int) -> None:
+    """Check all of the pictures segment but the pictures: by their facts, which were checked.
 
     For who leaves that segment unread until a picture of it is wanted: what remains to be checked
     then are the bytes of that picture, by the digest in its facts.
 
     Args:
         batch: Rows whose text segment was compared with the manifest.
+        message: The bytes that they are views of.
+        text_length: Bytes of its text segment.
 
     Raises:
         MessageError: They differ.
@@ -127,15 +129,39 @@ def check_around_pictures(batch: pa.RecordBatch) -> None:
     import pyarrow as pa
 
     images, facts = batch.column(IMAGES), batch.column("image_facts")
+    names, known = images.values.field("path"), facts.values.field("path")
     try:
         images.validate()
+        names.validate(full=True)  # Arrow follows offsets blindly when it compares.
     except pa.ArrowInvalid as error:
         raise MessageError(f"its pictures are not readable: {error}", "a list a row") from None
     if not images.offsets.equals(facts.offsets):
         raise MessageError("its pictures are not as many as its facts", "the same for each row")
-    names, known = images.values.field("path"), facts.values.field("path")
     if not names.equals(known):
         _check_names(names, known, facts.values.field("format"))
+    _check_missing(images.values.field("bytes"), facts.values.field("digest"))
+    _check_between(images, memoryview(message)[text_length:], message.address + text_length)
+
+
+def _check_missing(pictures: pa.Array, digests: pa.Array) -> None:
+    if pictures.null_count == digests.null_count == 0:
+        return
+    if not pictures.is_valid().equals(digests.is_valid()):
+        raise MessageError("its missing pictures are not those of its facts", "the same ones")
+
+
+def _check_between(images: pa.Array, segment: memoryview, start: int) -> None:
+    """See to it that the bytes between the buffers of a segment are zero, as Arrow writes them."""
+    end = 0
+    for buffer in sorted(filter(None, images.buffers()), key=lambda each: int(each.address)):
+        place = buffer.address - start
+        if any(segment[end:place]):
+            break
+        end = place + buffer.size
+    else:
+        if not any(segment[end:]):
+            return
+    raise MessageError("bytes between its columns are not zero", "zeros")
 
 
 def _check_names(names: pa.Array, known: pa.Array, kinds: pa.Array) -> None:

@@ -24,7 +24,7 @@ from vqadata.shards.manifest import (
     ShardEntry,
     parse_manifest,
 )
-from vqadata.shards.message import MessageError, check_around_pictures
+from vqadata.shards.message import MessageError
 from vqadata.shards.read_options import ReadOptions
 from vqadata.shards.remote import store_at
 from vqadata.shards.scan import Fault
@@ -168,13 +168,11 @@ class Shards:
         Raises:
             DamageError: It is damaged.
         """
-        rows, place = self._batch(number, False), self.places[number]
+        place = self.places[number]
         try:
-            check_around_pictures(rows)
+            return self._store.around_pictures(self.manifest.shards[place.shard], place.number)
         except MessageError as bad:
             raise self.damaged(number, bad) from None
-        self._store.map_ahead(self.manifest.shards[place.shard], place.number)
-        return rows
 
     def _batch(self, number: int, pictures: bool) -> pa.RecordBatch:
         place = self.places[number]

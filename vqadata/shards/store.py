@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from vqadata.digests import bytes_digest
 from vqadata.shards.manifest import FileEntry, ShardEntry, check_file, read_manifest_bytes
-from vqadata.shards.message import MessageError, Segments, checked_rows
+from vqadata.shards.message import MessageError, Segments, check_around_pictures, checked_rows
 from vqadata.shards.scan import Fault, scan_shard
 
 if TYPE_CHECKING:
@@ -59,8 +59,15 @@ class Store(Protocol):
     def prefetch(self, shard: ShardEntry, number: int, pictures: bool) -> None:
         """Begin to fetch a batch that will be asked for soon."""
 
-    def map_ahead(self, shard: ShardEntry, number: int) -> None:
-        """Make ready to look at all pictures of a batch that was asked for; a hint."""
+    def around_pictures(self, shard: ShardEntry, number: int) -> pa.RecordBatch:
+        """The rows of one batch, checked but for the bytes of its pictures.
+
+        Whoever looks at a picture compares it with its digest. What comes over a network is
+        checked whole.
+
+        Raises:
+            MessageError: As of :meth:`batch`.
+        """
 
     def release(self, shard: ShardEntry, number: int) -> None:
         """Give back the memory of a batch; who still has it may go on to use it."""
@@ -124,9 +131,15 @@ class LocalStore:
             self._announced.add(key)
             self._mapped(shard).advise(number, "MADV_WILLNEED", pictures)
 
-    def map_ahead(self, shard: ShardEntry, number: int) -> None:
-        """Map the pages of a batch at once, if the system has them: one by one they cost twice."""
-        self._mapped(shard).map_ahead(number)
+    def around_pictures(self, shard: ShardEntry, number: int) -> pa.RecordBatch:
+        """The rows of one batch, checked but for the bytes of its pictures.
+
+        Its pages are mapped at once, if the system has them: one by one they cost twice.
+        """
+        rows, mapped = self.batch(shard, number, False), self._mapped(shard)
+        check_around_pictures(rows, mapped.message(number), shard.batches[number].text_length)
+        mapped.map_ahead(number)
+        return rows
 
     def release(self, shard: ShardEntry, number: int) -> None:
         """Take the pages of a batch out of this process; they stay in the system's cache."""
