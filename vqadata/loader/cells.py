@@ -1,15 +1,16 @@
 """Values out of Arrow columns, some ten times faster than by Arrow's scalars.
 
 A column becomes two functions, of one row and of a run of rows, that give Python values. Buffers
-are looked at through memory views, so nothing is copied but the values themselves; the texts of a
-run are decoded at once and then cut.
+are looked at through memory views, so nothing is copied but the values themselves. What is asked
+for again is decoded as a whole, and then cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,7 +19,8 @@ MANY = 4
 """Times that a text comes on average in a record batch to be kept as a number."""
 
 
-class Cells(NamedTuple):
+@dataclass(slots=True)
+class Cells:
     """The values of a column."""
 
     one: Callable[[int], Any]
@@ -35,7 +37,7 @@ def cells_of(array: pa.Array) -> Cells:
     if pa.types.is_string(kind):
         return _or_none(array, _text(array))
     if pa.types.is_list(kind):
-        return _list(offsets_of(array), _items(array.values))
+        return _list(array)
     if pa.types.is_struct(kind):
         return _or_none(array, _struct(array))
     values: list[Any] = array.to_pylist()
@@ -101,35 +103,68 @@ def _text(array: pa.StringArray) -> Cells:
         return str(data[starts[row] : starts[row + 1]], "utf-8")
 
     def run(first: int, last: int) -> list[str]:
-        cuts = starts[first : last + 1].tolist()
-        begin, end = cuts[0], cuts[-1]
-        text = str(data[begin:end], "utf-8")
-        if len(text) != end - begin:  # Some character has several bytes.
-            return [str(data[a:b], "utf-8") for a, b in pairwise(cuts)]
-        return [text[a - begin : b - begin] for a, b in pairwise(cuts)]
+        return [str(data[a:b], "utf-8") for a, b in pairwise(starts[first : last + 1].tolist())]
 
-    return Cells(one, run)
+    def decoded() -> Cells | None:
+        """Cut out of all texts as one, if each of their characters has one byte."""
+        try:
+            text = str(data[: starts[-1]], "ascii")
+        except UnicodeDecodeError:
+            return None
+        return Cells(
+            lambda row: text[starts[row] : starts[row + 1]],
+            lambda first, last: [text[a:b] for a, b in pairwise(starts[first : last + 1].tolist())],
+        )
+
+    return _asked_again(Cells(one, run), decoded)
 
 
-def _items(array: pa.Array) -> Callable[[int, int], list[Any]]:
-    """The values of lists. Whether texts repeat is found out when they are asked for again.
+def _asked_again(plain: Cells, better: Callable[[], Cells | None]) -> Cells:
+    """Cells that are made better when they are asked for a second time.
 
-    Of a record batch of which one row is wanted, all texts would be gone through for some.
+    Of a record batch of which one row is wanted, all would be gone through for some.
     """
-    plain = run = cells_of(array).run
     asked = 0
 
-    def items(first: int, last: int) -> list[Any]:
-        nonlocal run, asked
-        if asked < 2:
-            asked += 1
-            run = plain if asked < 2 else _numbered(array) or plain
-        return run(first, last)
+    def now() -> Cells:
+        nonlocal asked
+        asked += 1
+        if asked == 2 and (found := better()) is not None:
+            plain.one, plain.run = cells.one, cells.run = found.one, found.run
+        elif asked == 2:
+            cells.one, cells.run = plain.one, plain.run
+        return plain
 
-    return items
+    cells = Cells(lambda row: now().one(row), lambda first, last: now().run(first, last))
+    return cells
 
 
-def _numbered(array: pa.Array) -> Callable[[int, int], list[str]] | None:
+def _list(array: pa.ListArray) -> Cells:
+    starts, items = offsets_of(array), cells_of(array.values)
+
+    def one(row: int) -> list[Any]:
+        return items.run(starts[row], starts[row + 1])
+
+    def run(first: int, last: int) -> list[list[Any]]:
+        cuts = starts[first : last + 1].tolist()
+        begin = cuts[0]
+        flat = items.run(begin, cuts[-1])
+        return [flat[a - begin : b - begin] for a, b in pairwise(cuts)]
+
+    def repeated() -> Cells | None:
+        if (texts := _repeated(array.values)) is None:
+            return None
+        return Cells(
+            lambda row: texts[starts[row] : starts[row + 1]],
+            lambda first, last: [
+                texts[a:b] for a, b in pairwise(starts[first : last + 1].tolist())
+            ],
+        )
+
+    return _asked_again(Cells(one, run), repeated)
+
+
+def _repeated(array: pa.Array) -> list[str] | None:
     """Texts of which each comes several times, as answers do; ``None`` if they are not such.
 
     Each is decoded once, so that rows share it.
@@ -147,21 +182,8 @@ def _numbered(array: pa.Array) -> Callable[[int, int], list[str]] | None:
         return None
     # Through the buffer, as Arrow's own way to NumPy imports pandas.
     numbers = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(array))
-    texts = np.array(encoded.dictionary.to_pylist(), object)[numbers]
-    return lambda first, last: texts[first:last].tolist()
-
-
-def _list(starts: memoryview, items: Callable[[int, int], list[Any]]) -> Cells:
-    def one(row: int) -> list[Any]:
-        return items(starts[row], starts[row + 1])
-
-    def run(first: int, last: int) -> list[list[Any]]:
-        cuts = starts[first : last + 1].tolist()
-        begin = cuts[0]
-        flat = items(begin, cuts[-1])
-        return [flat[a - begin : b - begin] for a, b in pairwise(cuts)]
-
-    return Cells(one, run)
+    texts: list[str] = np.array(encoded.dictionary.to_pylist(), object)[numbers].tolist()
+    return texts
 
 
 def _struct(array: pa.StructArray) -> Cells:

@@ -130,17 +130,23 @@ class RowReader:
         """Rows that follow each other, of the record batch whose first row is ``start``."""
         numbers = range(first, last)
         first, last = first - start, last - start
-        if view.images is None:
-            rows: list[Row] = [{"row": number, "padding": False} for number in numbers]
-        else:
-            lists = _lists(view.images, view.parent[first:last])
-            rows = [
-                {"row": number, "padding": False, "images": images}
-                for number, images in zip(numbers, lists, strict=True)
-            ]
+        same: Row = {"row": -1, "padding": False}
+        parents = view.parent[first:last]
+        one_picture = parents[0] == parents[-1]
+        if view.images is not None and one_picture:
+            same["images"] = view.images(parents[0])
+        rows = []
+        for number in numbers:
+            row = same.copy()
+            row["row"] = number
+            rows.append(row)
         for name, cells in view.columns:
             for row, value in zip(rows, cells.run(first, last), strict=True):
                 row[name] = value
+        if view.images is not None and not one_picture:
+            lists = {parent: view.images(parent) for parent in dict.fromkeys(parents)}
+            for row, parent in zip(rows, parents, strict=True):
+                row["images"] = lists[parent]
         return rows
 
     def _undamaged(
@@ -248,14 +254,6 @@ class RowReader:
             one = encoded if decode is None else picture
             return lambda row: [one(row)]
         return lambda row: [picture(n) for n in range(starts[row], starts[row + 1])]
-
-
-def _lists(images: Callable[[int], list[Any]], parents: memoryview) -> list[list[Any]]:
-    """The pictures of rows that follow each other; those of one picture share a list."""
-    if parents[0] == parents[-1]:
-        return [images(parents[0])] * len(parents)
-    lists = {parent: images(parent) for parent in dict.fromkeys(parents)}
-    return [lists[parent] for parent in parents]
 
 
 def _parents(starts: memoryview) -> memoryview:
