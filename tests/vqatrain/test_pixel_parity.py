@@ -137,6 +137,7 @@ def answering(
 ) -> dict[str, Callable[[], Any]]:
     """The ways in which a model is asked, by name."""
     from vqatrain.serving.request import parse
+    from vqatrain.serving.room import Room
 
     options = {"model": str(trained.folder), "max_new_tokens": 1, "threads": 1}
     asked = {"shards": trained.shards, "where": f"question_id = '{name}'", "out": tmp_path / "e"}
@@ -147,7 +148,9 @@ def answering(
     body = {"model": "m", "messages": [{"role": "user", "content": parts}]}
 
     def serve() -> None:
-        request = parse(json.dumps(body).encode(), ServeConfig(model="unused"), "m")
+        config = ServeConfig(model="unused")
+        room = Room(config.max_waiting_pixels)
+        request = parse(json.dumps(body).encode(), config, "m", room)
         Answerer(AnswerOptions(**options)).converse([request.chat], [1], [None])
 
     return {
