@@ -8,7 +8,8 @@ the pairs of each picture have a limit. What is left out for it is told with its
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,6 +35,8 @@ BLOCK = 1 << 18
 BITS = 7
 """Bits that hold a difference of up to :data:`WIDE_RADIUS`, so that a pair with it is one number.
 It has 63 bits: two sides of 268 million pictures each."""
+
+_BITS_MASK = (1 << BITS) - 1
 
 
 class Crowd(NamedTuple):
@@ -67,22 +70,35 @@ def candidates(
     ours = _Hashes(mirrored(left.wide) if mirror else left.wide, crowd.rank)
     itself = right is None and not mirror
     theirs = ours if itself else _Hashes((right or left).wide, crowd.rank)
-    found = _near_hashes(ours, None if itself else theirs, crowd.notes)
-    pairs = [(found.left, found.right)]
-    if itself:
-        pairs.append((np.arange(len(ours.short)),) * 2)
-    one, two = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     rank = crowd.rank if crowd.rank is not None else np.arange(len(ours.wide))
     kept, width = [np.empty(0, np.int64)], max(1, len(theirs.wide))
-    for pair in _members(ours, theirs, one, two, crowd.notes):
-        a, b = pair if right is not None else _turned(*pair, rank, crowd.apart)
-        bits = np.bitwise_count(ours.wide[a] ^ theirs.wide[b]).sum(1, dtype=np.int64)
-        near = bits <= WIDE_RADIUS
-        kept.append(((a * width + b) << BITS | bits)[near])
-    every = np.unique(np.concatenate(kept))
+    near_hashes = partial(_near_hashes, ours, None if itself else theirs, crowd.notes)
+    for one, two in _some(near_hashes, len(ours.short) if itself else 0):
+        for pair in _members(ours, theirs, one, two):
+            a, b = pair if right is not None else _turned(*pair, rank, crowd.apart)
+            bits = np.bitwise_count(ours.wide[a] ^ theirs.wide[b]).sum(1, dtype=np.int64)
+            near = bits <= WIDE_RADIUS
+            kept.append(((a * width + b) << BITS | bits)[near])
+    _note_crowd(ours, crowd.notes)
+    every = np.concatenate(kept)
     kept.clear()
-    pairs_of = np.divmod(every >> BITS, width)
-    return _nearest((*pairs_of, every & (1 << BITS) - 1), crowd, len(ours.wide), len(theirs.wide))
+    every.sort()
+    fresh = np.ones(len(every), bool)
+    fresh[1:] = every[1:] != every[:-1]
+    return _nearest(every[fresh], crowd, len(ours.wide), width)
+
+
+def _some(near_hashes: Callable[[], Pairs], alone: int) -> Iterator[tuple[Array, Array]]:
+    """Pairs of hashes, some at a time, which are let go; then each of so many with itself."""
+    import numpy as np
+
+    found = near_hashes()
+    for start in range(0, len(found.left), BLOCK):
+        yield found.left[start : start + BLOCK], found.right[start : start + BLOCK]
+    del found
+    for start in range(0, alone, BLOCK):
+        same = np.arange(start, min(alone, start + BLOCK))
+        yield same, same
 
 
 def _turned(a: Array, b: Array, rank: Array, apart: Array | None) -> tuple[Array, Array]:
@@ -100,10 +116,9 @@ def _near_hashes(ours: _Hashes, theirs: _Hashes | None, notes: list[str]) -> Pai
     """Pairs of short hashes within the largest radius that is affordable."""
     other = None if theirs is None else theirs.short
     wanted = radius = radius_for(len(ours.short), None if other is None else len(other))
-    found = join(ours.short, radius, other)
-    while len(found.left) >= MOST_PAIRS and radius > 4:
+    while len((found := join(ours.short, radius, other)).left) >= MOST_PAIRS and radius > 4:
         radius -= 2
-        found = join(ours.short, radius, other)
+        del found  # they would lie beside the next ones
     if radius < wanted:
         notes.append(
             f"more than {MOST_PAIRS:,} pairs of hashes are near each other: only those that differ "
@@ -117,39 +132,63 @@ def _near_hashes(ours: _Hashes, theirs: _Hashes | None, notes: list[str]) -> Pai
     return found
 
 
-def _nearest(
-    every: tuple[Array, Array, Array], crowd: Crowd, ours: int, theirs: int
-) -> tuple[Array, Array]:
-    """The pairs of pictures that are among the nearest of either, or of the worse one."""
+def _nearest(every: Array, crowd: Crowd, ours: int, width: int) -> tuple[Array, Array]:
+    """The pairs of pictures that are among the nearest of either, or of the worse one.
+
+    Args:
+        every: Pairs with their difference, each ``(left * width + right) << BITS | bits``.
+        crowd: How to choose.
+        ours: Pictures of the left side.
+        width: Pictures of the right side.
+    """
     import numpy as np
 
-    a, b, bits = every
-    chosen = _places(b, a, bits, theirs) < NEAREST
+    chosen = _nearest_of(every, ours, width, of_right=True)
     if crowd.rank is None:
-        chosen |= _places(a, b, bits, ours) < NEAREST
-    if not chosen.all():
-        pictures = len(np.unique(b[~chosen]))
+        chosen = np.union1d(chosen, _nearest_of(every, ours, width, of_right=False))
+    a, b = np.divmod(chosen >> BITS, width)
+    left = -np.bincount(b, minlength=width)
+    for start in range(0, len(every), BLOCK):
+        left += np.bincount((every[start : start + BLOCK] >> BITS) % width, minlength=width)
+    if len(chosen) < len(every):
         crowd.notes.append(
-            f"{len(chosen) - chosen.sum():,} of {len(chosen):,} pairs with like hashes, of "
-            f"{pictures:,} pictures with more than {NEAREST}, were not compared: of each the "
-            f"{NEAREST} nearest by hash alone (drawings or pages of one kind)"
+            f"{len(every) - len(chosen):,} of {len(every):,} pairs with like hashes, of "
+            f"{np.count_nonzero(left):,} pictures with more than {NEAREST}, were not compared: of "
+            f"each the {NEAREST} nearest by hash alone (drawings or pages of one kind)"
         )
     if crowd.left_out is not None:
-        places, counts = np.unique(b[~chosen], return_counts=True)
-        crowd.left_out.update(dict(zip(places.tolist(), counts.tolist(), strict=True)))
-    return a[chosen], b[chosen]
+        places = np.flatnonzero(left)
+        crowd.left_out.update(dict(zip(places.tolist(), left[places].tolist(), strict=True)))
+    return a, b
 
 
-def _places(of: Array, other: Array, bits: Array, count: int) -> Array:
-    """How many pairs of the same picture are nearer, for each pair."""
+def _nearest_of(every: Array, ours: int, width: int, of_right: bool) -> Array:
+    """The pairs that are among the nearest of their right or left picture, in order.
+
+    All are sorted by that picture, then by their difference: a pair is among the first ones of its
+    picture if the one so many places before it is of another one.
+    """
     import numpy as np
 
-    order = np.lexsort((other, bits, of))
-    sizes = np.bincount(of, minlength=count)
-    starts = np.cumsum(sizes) - sizes
-    places = np.empty(len(of), np.int64)
-    places[order] = np.arange(len(of)) - starts[of[order]]
-    return places
+    span = max(1, ours) if of_right else width
+    turned = np.empty_like(every)
+    for start in range(0, len(every), BLOCK):
+        block = slice(start, start + BLOCK)
+        a, b = np.divmod(every[block] >> BITS, width)
+        of, other = (b, a) if of_right else (a, b)
+        turned[block] = (of << BITS | every[block] & _BITS_MASK) * span + other
+    turned.sort()
+    kept = [np.empty(0, np.int64)]
+    for start in range(0, len(turned), BLOCK):
+        head, other = np.divmod(turned[start : start + BLOCK], span)
+        of, bits = head >> BITS, head & _BITS_MASK
+        behind = max(NEAREST - start, 0)  # of the whole, the first ones have none so far before
+        before = turned[start + behind - NEAREST : start + len(of) - NEAREST] // span >> BITS
+        first = np.ones(len(of), bool)
+        first[behind:] = of[behind:] != before
+        a, b = (other, of) if of_right else (of, other)
+        kept.append(((a * width + b) << BITS | bits)[first])
+    return np.sort(np.concatenate(kept))
 
 
 class _Hashes:
@@ -167,18 +206,21 @@ class _Hashes:
         self.starts = (np.cumsum(self.counts) - self.counts).astype(np.int64)
 
 
-def _members(
-    ours: _Hashes, theirs: _Hashes, one: Array, two: Array, notes: list[str]
-) -> Iterator[tuple[Array, Array]]:
-    """The pictures of pairs of short hashes: each with each, of many alike only the first ones."""
-    import numpy as np
-
+def _note_crowd(ours: _Hashes, notes: list[str]) -> None:
     crowd = int((ours.counts[ours.counts > SAME_HASH]).sum())
     if crowd:
         notes.append(
             f"{crowd:,} pictures share their hash with more than {SAME_HASH} others (blank or "
             f"plain ones, copies): each is compared with the first {SAME_HASH} alone"
         )
+
+
+def _members(
+    ours: _Hashes, theirs: _Hashes, one: Array, two: Array
+) -> Iterator[tuple[Array, Array]]:
+    """The pictures of pairs of short hashes: each with each, of many alike only the first ones."""
+    import numpy as np
+
     for step in range(SAME_HASH):
         # The first ones of one side, each with all of the other.
         for a, b, turned in ((ours, theirs, False), (theirs, ours, True)):

@@ -30,13 +30,16 @@ LARGEST_BUCKET = 4096
 """Hashes of one bucket that are compared with each other; more are said aloud."""
 
 MOST_PAIRS = 20_000_000
-"""Pairs after which a join stops; they fill 320 MB."""
+"""Pairs after which a join stops; they fill 160 MB."""
 
 FEW = LARGEST_BUCKET
 """Hashes of one side up to which all are compared with each other: 0.1 seconds at most."""
 
 ROWS = 64
 """Hashes that are compared with all others at a time: 2 MB."""
+
+SMALL = 1024
+"""Arrays of pairs that are gathered into one."""
 
 BLOCK = 1 << 15
 """Hashes that are worked on at a time, so that they stay in the processor's cache."""
@@ -46,9 +49,9 @@ class Pairs(NamedTuple):
     """Pairs of hashes within the radius."""
 
     left: Array
-    """int64: number of one hash of each pair."""
+    """int32: number of one hash of each pair."""
     right: Array
-    """int64: number of the other one."""
+    """int32: number of the other one."""
     crowded: int
     """Hashes that were not compared with all others, because their buckets are too large."""
 
@@ -79,9 +82,7 @@ def join(left: Array, radius: int, right: Array | None = None) -> Pairs:
         The pairs in no particular order; of a join with itself, ``left`` is not ``right``.
         :data:`MOST_PAIRS` or more: there may be others.
     """
-    import numpy as np
-
-    found: list[tuple[Array, Array]] = []
+    found = _Growing(), _Growing()
     crowded = count = 0
     other = left if right is None else right
     if max(len(left), len(other)) <= FEW:
@@ -91,22 +92,49 @@ def join(left: Array, radius: int, right: Array | None = None) -> Pairs:
         crowded = max(crowded, side.crowded)
         for ours, theirs in _joined(left, side, chunk, share, radius, right is None):
             fresh = ~_found_before(left[ours] ^ other[theirs], radius, chunk)
-            found.append((ours[fresh], theirs[fresh]))
-            count += len(found[-1][0])
+            found[0].add(ours[fresh])
+            found[1].add(theirs[fresh])
+            count += int(fresh.sum())
             if count >= MOST_PAIRS:
                 break
         if count >= MOST_PAIRS:
             break
-    empty = np.empty(0, np.int64)
-    parts = [np.concatenate([empty, *(part[n] for part in found)]) for n in (0, 1)]
-    return Pairs(parts[0], parts[1], crowded)
+    return Pairs(found[0].whole(), found[1].whole(), crowded)
+
+
+class _Growing:
+    """Many small arrays, kept as few large ones: a small one takes more memory than it holds."""
+
+    def __init__(self) -> None:
+        self._large: list[Array] = []
+        self._small: list[Array] = []
+
+    def add(self, part: Array) -> None:
+        self._small.append(part)
+        if len(self._small) == SMALL:
+            self._gather()
+
+    def whole(self) -> Array:
+        """All of it; nothing is kept here."""
+        self._gather()
+        import numpy as np
+
+        whole = np.concatenate(self._large)
+        self._large.clear()
+        return whole
+
+    def _gather(self) -> None:
+        import numpy as np
+
+        self._large.append(np.concatenate([np.empty(0, np.int32), *self._small]))
+        self._small.clear()
 
 
 def _each_with_each(left: Array, right: Array, radius: int, itself: bool) -> Pairs:
     """Compare all hashes of one side with all of the other."""
     import numpy as np
 
-    found = [(np.empty(0, np.int64),) * 2]
+    found = [(np.empty(0, np.int32),) * 2]
     for start in range(0, len(left), ROWS):
         ours = left[start : start + ROWS, None]
         begin = start if itself else 0
@@ -114,7 +142,7 @@ def _each_with_each(left: Array, right: Array, radius: int, itself: bool) -> Pai
         if itself:  # each pair once
             near &= np.arange(begin, len(right)) > np.arange(start, start + len(ours))[:, None]
         one, two = np.nonzero(near)
-        found.append((one + start, two + begin))
+        found.append(((one + start).astype(np.int32), (two + begin).astype(np.int32)))
     one, two = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Pairs(one, two, 0)
 
@@ -126,7 +154,7 @@ class _Side:
         import numpy as np
 
         keys = _keys(hashes, chunk)
-        self.order = np.argsort(keys, kind="stable").astype(np.int64)
+        self.order = np.argsort(keys, kind="stable").astype(np.int32)
         self.hashes, self.keys = hashes[self.order], keys[self.order]
         sizes = np.bincount(self.keys, minlength=BUCKETS)
         self.starts = np.concatenate([[0], np.cumsum(sizes)])[:-1].astype(np.int64)
