@@ -183,7 +183,8 @@ def _nearest_of(every: Array, ours: int, width: int, of_right: bool) -> Array:
         head, other = np.divmod(turned[start : start + BLOCK], span)
         of, bits = head >> BITS, head & _BITS_MASK
         behind = max(NEAREST - start, 0)  # of the whole, the first ones have none so far before
-        before = turned[start + behind - NEAREST : start + len(of) - NEAREST] // span >> BITS
+        last = max(start + len(of) - NEAREST, 0)
+        before = turned[start + behind - NEAREST : last] // span >> BITS
         first = np.ones(len(of), bool)
         first[behind:] = of[behind:] != before
         a, b = (other, of) if of_right else (of, other)
