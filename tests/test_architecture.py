@@ -45,6 +45,7 @@ FLOORS = [
     {"assembly"},
     {"shard_writing"},
     {"conversion"},
+    {"rewriting"},
     {"cleaning", "splitting", "regrouping", "merging", "exporting",
      "pairing"},
     {"repairing"},

@@ -7,24 +7,20 @@ the account still adds up.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.conversion import OutputOptions, step_entry
-from vqadata.errors import OptionError, VqaDataError
-from vqadata.ledger import Ledger, Rejection, read_ledger
+from vqadata.errors import VqaDataError
+from vqadata.ledger import Ledger, Rejection
 from vqadata.resharding import replaced
-from vqadata.run_events import run as telling
-from vqadata.shards import events
-from vqadata.shards.folder import finish, new_folder
-from vqadata.shards.journal import Journal, run_digest
-from vqadata.shards.manifest import LEDGER, Manifest
+from vqadata.rewriting import refuse_input, rewrite
+from vqadata.shards.manifest import Manifest
 from vqadata.shards.reader import open_shards
 from vqadata.shards.schema import rows_with
-from vqadata.shards.writer import ShardWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,28 +74,22 @@ def pair(
     """
     options = options or OutputOptions()
     before = open_shards(shards)
-    if before.is_at(out):
-        raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
+    refuse_input(before, out)
     step = step_entry("pairs", "wrong-answers", origin, options, before.digest)
-    with (
-        telling("pairs", [events.read(before)], out) as told,
-        new_folder(out, options.overwrite, run_digest([step]), options.scratch) as folder,
-    ):
-        ledger = Ledger(folder / LEDGER, "pairs")
-        ledger.resume(before.manifest.balance, read_ledger(before.ledger_path))
-        with ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer:
-            for split, batch in before.split_batches():
-                if (pairs := _paired(batch, judge, ledger)).num_rows:
-                    writer.write(split, pairs)
-            written = writer.close()
-        if not written:
+
+    def rows(_folder: Path, ledger: Ledger) -> Iterator[tuple[str, pa.RecordBatch]]:
+        some = False
+        for split, batch in before.split_batches():
+            if (pairs := _paired(batch, judge, ledger)).num_rows:
+                some = True
+                yield split, pairs
+        if not some:
             raise VqaDataError(
                 origin.predictions, f"no wrong answer to a question of {before.where}",
                 "at least one", "Nothing is left to learn from these answers.",
             )  # fmt: skip
-        history = [*before.manifest.steps, step]
-        manifest = finish(folder, history, before.manifest.inputs, written, ledger)
-        return events.made(told, manifest)
+
+    return rewrite(before, out, step, options, rows)
 
 
 def _paired(batch: pa.RecordBatch, judge: Judge, ledger: Ledger) -> pa.RecordBatch:
@@ -126,5 +116,4 @@ def _paired(batch: pa.RecordBatch, judge: Judge, ledger: Ledger) -> pa.RecordBat
         ledger.note_records("dropped", Rejection(reason, "prediction"), records, **own)
     kept = questions.take(pa.array(wrong, pa.int64()))
     kept = replaced(kept, rejected=pa.array(wrong.values(), kept.type.field("rejected").type))
-    ledger.keep(kept.field("origin"))
     return rows_with(batch, kept, rows[list(wrong)])

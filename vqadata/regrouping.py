@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -25,18 +25,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from vqadata.conversion import OutputOptions, step_entry
 from vqadata.errors import OptionError, ShardError
 from vqadata.leaks import KINDS, split_rank
-from vqadata.ledger import Ledger, Rejection, read_ledger
+from vqadata.ledger import Ledger, Rejection
 from vqadata.picture_groups import Pairs, picture_groups, picture_keys
 from vqadata.resharding import STAYS, Plan, reshard
-from vqadata.run_events import run as telling
-from vqadata.shards import events
-from vqadata.shards.folder import finish, new_folder
-from vqadata.shards.journal import Journal, run_digest
-from vqadata.shards.manifest import FINDINGS, LEDGER, Manifest
+from vqadata.rewriting import refuse_input, rewrite
+from vqadata.shards.manifest import FINDINGS, Manifest
 from vqadata.shards.reader import TEXT, Shards, file_at, open_shards
-from vqadata.shards.writer import ShardWriter
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from vqadata.spill import Numbers
 
 MOVED = "moved"
@@ -121,28 +119,17 @@ def regroup(
     names = [*_in_order(before.manifest.splits), how.aside]
     parts, old, of_group = _parts(before, same, names)
     step = step_entry("regroup", "by-picture", how, options, before.digest)
-    with (
-        telling("regroup", [events.read(before)], out) as told,
-        new_folder(out, options.overwrite, run_digest([step]), options.scratch) as folder,
-    ):
-        ledger = Ledger(folder / LEDGER, "regroup")
-        ledger.resume(before.manifest.balance, read_ledger(before.ledger_path))
+
+    def rows(folder: Path, ledger: Ledger) -> Iterator[tuple[str, pa.RecordBatch]]:
         _note(before, ledger, same, names, parts)
-        plan = Plan(_stays(parts, old), names, keeps_names=True)
-        with ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer:
-            for name, batch in reshard(before, plan, folder):
-                ledger.keep(batch.column("questions").flatten().field("origin"))
-                writer.write(name, batch)
-            written = writer.close()
-        history = [*before.manifest.steps, step]
-        manifest = finish(folder, history, before.manifest.inputs, written, ledger)
-        events.made(told, manifest)
+        yield from reshard(before, Plan(_stays(parts, old), names, keeps_names=True), folder)
+
+    manifest = rewrite(before, out, step, options, rows)
     return _outcome(manifest, names, parts, old, of_group)
 
 
 def _check(before: Shards, out: Path | str, how: RegroupOptions) -> None:
-    if before.is_at(out):
-        raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
+    refuse_input(before, out)
     steps = before.manifest.steps
     last = {step.name for step in steps if step.parent == steps[-1].parent}
     if "leakage" not in last:

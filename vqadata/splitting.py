@@ -19,16 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from vqadata.conversion import OutputOptions, step_entry
 from vqadata.errors import OptionError
 from vqadata.flags import build
-from vqadata.ledger import Ledger, read_ledger
 from vqadata.picture_groups import NO_GROUP, PictureGroups, picture_groups
 from vqadata.resharding import STAYS, Plan, reshard
-from vqadata.run_events import run as telling
-from vqadata.shards import events
-from vqadata.shards.folder import finish, new_folder
-from vqadata.shards.journal import Journal, run_digest
-from vqadata.shards.manifest import LEDGER, Manifest
+from vqadata.rewriting import refuse_input, rewrite
+from vqadata.shards.manifest import Manifest
 from vqadata.shards.reader import Shards, open_shards
-from vqadata.shards.writer import ShardWriter
 from vqadata.shares import SplitOptions
 
 if TYPE_CHECKING:
@@ -91,29 +86,15 @@ def split(
     _check_filled(part_of_group, how)
     part_of = _of_questions(part_of_group, groups)
     step = step_entry("split", "by-picture", how, options, before.digest)
-    with (
-        telling("split", [events.read(before)], out) as told,
-        new_folder(out, options.overwrite, run_digest([step]), options.scratch) as folder,
-    ):
-        ledger = Ledger(folder / LEDGER, "split")
-        entries = read_ledger(before.ledger_path)
-        ledger.resume(before.manifest.balance, entries)
-        names = [part.name for part in how.part]
-        with ShardWriter(folder, options.shard_mb << 20, Journal(folder)) as writer:
-            plan = Plan(part_of, names, together=len(before.manifest.splits) > 1)
-            for name, batch in reshard(before, plan, folder):
-                ledger.keep(batch.column("questions").flatten().field("origin"))
-                writer.write(name, batch)
-            written = writer.close()
-        history = [*before.manifest.steps, step]
-        manifest = finish(folder, history, before.manifest.inputs, written, ledger)
-        events.made(told, manifest)
+    plan = Plan(part_of, [part.name for part in how.part], len(before.manifest.splits) > 1)
+    manifest = rewrite(
+        before, out, step, options, lambda folder, _ledger: reshard(before, plan, folder)
+    )
     return _outcome(manifest, how, groups)
 
 
 def _check(before: Shards, out: Path | str, how: SplitOptions) -> None:
-    if before.is_at(out):
-        raise OptionError("--out", f"{out} is the input", "another folder", "Choose another name.")
+    refuse_input(before, out)
     splits = before.manifest.splits
     if how.within is None:
         return
