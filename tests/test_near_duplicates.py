@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -290,3 +292,28 @@ def test_drawings_of_one_kind_are_never_certain_and_their_ground_tells_them_apar
     assert {pair.level for pair in found(one, Image.open(io.BytesIO(jpeg(one, 60)))).values()} == {
         "likely"
     }
+
+
+@pytest.mark.parametrize("block", [16, 50, 1 << 18])
+def test_the_nearest_are_those_that_a_plain_search_finds(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vqadata.images.candidates.BLOCK", block)
+    monkeypatch.setattr(hamming, "FEW", 8)  # the join by buckets, which is for many
+    chance = np.random.default_rng(5)
+    centres = chance.integers(0, 2, (2, 256), dtype=np.uint8)
+    bits = centres[chance.integers(0, 2, 120)] ^ (chance.random((120, 256)) < 0.04)
+    wide = np.packbits(bits, axis=1)
+    near = [
+        (int((bits[a] != bits[b]).sum()), a, b)
+        for a, b in itertools.combinations(range(120), 2)
+        if (bits[a, :64] != bits[b, :64]).sum() <= LOOSE_RADIUS
+    ]
+    expected = set()
+    for picture, side in itertools.product(range(120), (0, 1)):
+        own = [(d, pair[1 - side], pair) for d, *pair in near if pair[side] == picture]
+        expected |= {tuple(pair) for *_, pair in sorted(own)[:NEAREST]}
+    left_out: Counter[int] = Counter()
+    a, b = candidates(SimpleNamespace(wide=wide), Crowd([], left_out=left_out))
+    assert list(zip(a.tolist(), b.tolist(), strict=True)) == sorted(expected)
+    assert 0 < sum(left_out.values()) == len(near) - len(expected)
