@@ -130,16 +130,16 @@ def make_shards(out: Path, size: tuple[int, int], rows: int = 64) -> None:
 
 def make_model(folder: Path, shape: dict[str, Any]) -> None:
     """Random weights in bf16, with the real processor and a small tokenizer."""
-    from vqatrain import model as models
+    from vqatrain.models import model as models
 
     models.prepare_libraries()
     import torch
     from transformers import AutoModelForImageTextToText, Qwen2_5_VLConfig
 
-    from vqatrain import tiny
     from vqatrain.families import _qwen
-    from vqatrain.family import Loaded, family_named
-    from vqatrain.tokenizer import learn_tokenizer
+    from vqatrain.models import tiny
+    from vqatrain.models.family import Loaded, family_named
+    from vqatrain.models.tokenizer import learn_tokenizer
 
     family = family_named("qwen2_5_vl")
     tokenizer = learn_tokenizer(["What?"], family.special_tokens, **family.token_roles)
@@ -197,7 +197,7 @@ def with_ours(name: str, out: Path, folder: Path, steps: int) -> None:
 
 def with_trl(name: str, out: Path, folder: Path, steps: int) -> None:
     """As the examples of TRL do it: the library's collator, all logits, its way to four bits."""
-    from vqatrain import model as models
+    from vqatrain.models import model as models
 
     models.prepare_libraries()  # torchvision on a CPU
     import torch
@@ -206,8 +206,8 @@ def with_trl(name: str, out: Path, folder: Path, steps: int) -> None:
     from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
     from trl import SFTConfig, SFTTrainer
 
-    from vqatrain.family import family_named
-    from vqatrain.progress import Progress
+    from vqatrain.models.family import family_named
+    from vqatrain.training.progress import Progress
 
     four_bit = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,

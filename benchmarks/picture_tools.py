@@ -41,7 +41,7 @@ def pillow() -> Work:
 
 def vqadata_audit() -> Work:
     from vqadata.cleaners.audit import Audit
-    from vqadata.digests import bytes_digest
+    from vqadata.groundwork.digests import bytes_digest
     from vqadata.images.view import View
 
     audit = Audit()
@@ -56,8 +56,8 @@ def vqadata_audit() -> Work:
 
 def vqadata_all() -> Work:
     """All that the cleaners of ``vqadata clean`` look for by default, hashes included."""
-    from vqadata.cleaning import cleaner_kinds
-    from vqadata.digests import bytes_digest
+    from vqadata.cleaning.cleaning import cleaner_kinds
+    from vqadata.groundwork.digests import bytes_digest
     from vqadata.images.view import View
 
     cleaners = [kind() for kind in cleaner_kinds()]

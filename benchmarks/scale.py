@@ -200,8 +200,8 @@ PASS = """
 import sys, tempfile, time
 from pathlib import Path
 from vqadata.cleaners.audit import Audit
-from vqadata.command_line import spare_pandas
-from vqadata.examination import ExaminationOptions, examine
+from vqadata.commands.command_line import spare_pandas
+from vqadata.cleaning.examination import ExaminationOptions, examine
 from vqadata.shards.reader import open_shards
 spare_pandas()
 place, workers, kind = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -228,10 +228,10 @@ def _said(program: str, *words: str) -> str:
 LOOP = """
 import sys, time
 from pathlib import Path
-from vqadata.chunks import ChunkCutter
+from vqadata.cleaning.chunks import ChunkCutter
 from vqadata.cleaners.audit import Audit
 from vqadata.engine.hiring import EngineOptions, hire
-from vqadata.picture_pass import PicturePass, Task
+from vqadata.cleaning.picture_pass import PicturePass, Task
 from vqadata.shards.reader import open_shards
 shards = open_shards(Path(sys.argv[1])); cutter = ChunkCutter()
 stage = PicturePass(Path(sys.argv[1]), [Audit()], None)

@@ -24,16 +24,16 @@ import numpy as np
 from benchmarks import fresh_marks, heldout_marks, planted_marks, unseen_marks
 from benchmarks.planted_marks import Planted, font, photo, stamp
 from vqadata import ocr
-from vqadata.digests import bytes_digest
+from vqadata.cleaning.engine_choice import choose, load
+from vqadata.cleaning.text_engine import EngineOptions, TextEngine
 from vqadata.discover import names
-from vqadata.engine_choice import choose, load
 from vqadata.errors import VqaDataError
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.images.view import View
 from vqadata.overlay.finding import Overlay, find_overlays
 from vqadata.overlay.paper import is_paper
 from vqadata.overlay.tally import OverlayTally
 from vqadata.overlay.template import see
-from vqadata.text_engine import EngineOptions, TextEngine
 from vqadata.watermarks.ground import lies_over
 from vqadata.watermarks.lexicon import Lexicon
 from vqadata.watermarks.marks import Reading, Strings

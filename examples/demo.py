@@ -19,9 +19,9 @@ import vqadata
 import vqatrain
 from vqadata.cleaners.audit import Audit
 from vqadata.cleaners.duplicate import Duplicate
-from vqadata.command_line import start_logging
-from vqadata.flags import build
-from vqadata.printing import table
+from vqadata.commands.command_line import start_logging
+from vqadata.commands.printing import table
+from vqadata.groundwork.flags import build
 from vqadata.shards.manifest import Manifest
 from vqadata.sources.easy_vqa import EasyVqa
 

@@ -19,8 +19,8 @@ from vqadata import convert
 from vqadata.sources.easy_vqa import EasyVqa
 from vqatrain import printing
 from vqatrain.config import ServeConfig
-from vqatrain.evalscope import Bridged, bridge
-from vqatrain.evalscope_config import EvalScopeConfig
+from vqatrain.evalscope.config import EvalScopeConfig
+from vqatrain.evalscope.evaluation import Bridged, bridge
 
 STEPS, ROWS = 60, 50
 SUFFIX = "\nAnswer with one word."

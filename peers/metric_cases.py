@@ -7,7 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from vqatrain.answer_text import ARTICLES, COMMA_IN_NUMBER, CONTRACTIONS, NUMBER_WORDS, PUNCTUATION
+from vqatrain.scoring.answer_text import (
+    ARTICLES,
+    COMMA_IN_NUMBER,
+    CONTRACTIONS,
+    NUMBER_WORDS,
+    PUNCTUATION,
+)
 
 WORDS = ("yes", "no", "cat", "red", "dog's", "New York", "left-right", "Müller", "İ", "白", "x")
 NUMBERS = ("0", "2", "10", "3.5", "1,000", "1,,2", "5.", ".5", "12:30", "$5", "100%", "1.2.3")

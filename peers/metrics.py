@@ -16,7 +16,7 @@ from pathlib import Path
 
 from peers.metric_cases import Case, cases, hits
 from peers.metric_codes import Code, codes
-from vqatrain.metric import Metric, all_metrics
+from vqatrain.scoring.metric import Metric, all_metrics
 
 BLOCK = 1000
 """Cases that are scored at a time."""

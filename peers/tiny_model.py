@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from vqatrain import tiny
+from vqatrain.models import tiny
 
 PATCH, IMAGE = 14, 112
 """Pixels a side: ms-swift resizes pictures to multiples of two such patches, whatever the model."""

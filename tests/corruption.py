@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from vqadata import OutputOptions, convert, load, open_shards, verify
-from vqadata.digests import bytes_digest
 from vqadata.errors import ShardError
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.shards.manifest import FORMAT_VERSION, MANIFEST, read_manifest, write_manifest
 from vqadata.shards.read_options import ReadOptions
 from vqadata.sources.coco_vqa import CocoVqa
@@ -53,11 +53,14 @@ def make(folder: Path) -> Path:
 
     files = VqaFiles(folder / "raw", questions=240, pictures=80).padded(60_000)
     files.questions[4]["question"] = 5
-    import vqadata.assembly
+    from vqadata.converting import assembly
 
-    before, vqadata.assembly.BATCH_BYTES = vqadata.assembly.BATCH_BYTES, 300_000
+    before, assembly.BATCH_BYTES = (
+        assembly.BATCH_BYTES,
+        300_000,
+    )
     convert(CocoVqa(**files.write()), folder / "good", OutputOptions(shard_mb=1))
-    vqadata.assembly.BATCH_BYTES = before
+    assembly.BATCH_BYTES = before
     return folder / "good"
 
 

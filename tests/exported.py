@@ -16,7 +16,7 @@ from tests.conftest import encoded
 from vqadata import convert, exports
 from vqadata.cli import program
 from vqadata.discover import find, names
-from vqadata.receipt import Receipt, read_receipt
+from vqadata.exporting.receipt import Receipt, read_receipt
 from vqadata.record import Answer, Origin, Placeholder, Record, to_batches
 from vqadata.steps import Export, Source, Workspace
 

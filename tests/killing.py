@@ -83,9 +83,9 @@ class Killing:
         self.tree = tree(folder / "new-good")
 
     def _run(self, source: CocoVqa, out: Path) -> int:
-        import vqadata.assembly
+        from vqadata.converting import assembly
 
-        vqadata.assembly.BATCH_BYTES = 300_000  # in a child: several batches, and several shards
+        assembly.BATCH_BYTES = 300_000  # in a child: several batches, and several shards
         convert(source, out, OutputOptions(shard_mb=1, overwrite=True))
         return 0
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from tests.conftest import VqaFiles
 from tests.odd_pictures import saved, scene
-from vqadata.chunks import CHUNK
+from vqadata.cleaning.chunks import CHUNK
 
 PICTURES = 200
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ from pathlib import Path
 from tests.probe import Probe
 from vqadata import clean
 from vqadata.cleaners.audit import Audit
-from vqadata.examination import ExaminationOptions
+from vqadata.cleaning.examination import ExaminationOptions
 if __name__ == "__main__":
     shards, out, cache, diary, engine, workers, address = sys.argv[1:]
     clean(shards, out, [Audit(), Probe(diary=Path(diary))],
@@ -91,7 +91,7 @@ class Case:
 
     def receipts(self) -> set[str]:
         """The pictures of which there are receipts of the probe."""
-        from vqadata.picture_cache import _unpacked
+        from vqadata.cleaning.picture_cache import _unpacked
 
         paths = [p for p in (self.folder / "cache" / "probe").rglob("*") if p.is_file()]
         found = [_unpacked(p.read_bytes()) for p in paths if p.suffix != ".partial"]

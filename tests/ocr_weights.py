@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from vqadata.digests import file_digest
+from vqadata.groundwork.digests import file_digest
 from vqadata.ocr.easyocr import SHA256
 
 PACKAGES = {

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, PrivateAttr
 
+from vqadata.cleaning.survey import Survey
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
 from vqadata.steps import Cleaner, Verdict
-from vqadata.survey import Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.reported import make
 from tests.test_report_page import browser_path
-from vqadata.reporting import report
+from vqadata.reports.reporting import report
 
 DOCS = Path(__file__).parent.parent / "docs"
 SHOTS = [

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from vqadata import clean, convert
 from vqadata.cleaners.audit import Audit
-from vqadata.cleaning import cleaner_kinds
+from vqadata.cleaning.cleaning import cleaner_kinds
 from vqadata.ledger import Rejection
 from vqadata.sources.coco_vqa import CocoVqa
 from vqadata.steps import Cleaner, Verdict
@@ -26,8 +26,8 @@ from vqadata.words.check import TextCheck
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from vqadata.cleaning.survey import Survey
     from vqadata.images.view import View
-    from vqadata.survey import Survey
 
 COLOURS = ["crimson", "teal", "goldenrod", "slateblue", "seagreen", "sienna", "orchid", "steelblue"]
 SIZE = (320, 240)
@@ -105,7 +105,7 @@ class Planted(Cleaner):
                 yield Verdict(row, None, "flag", why, "info", None)
 
     def _digest(self, number: int) -> str:
-        from vqadata.digests import bytes_digest
+        from vqadata.groundwork.digests import bytes_digest
 
         return bytes_digest(picture_of(number))
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from vqadata.exporting.receipt import Receipt, Remark
 from vqadata.ledger import LedgerEntry
-from vqadata.receipt import Receipt, Remark
 from vqadata.record import Record
 from vqadata.reports.summary import Reported
 from vqadata.shards.manifest import Manifest
-from vqatrain.card import Card
+from vqatrain.batches.contract import Contract
 from vqatrain.config import (
     DpoConfig,
     EvalConfig,
@@ -20,15 +20,15 @@ from vqatrain.config import (
     ProveConfig,
     TrainConfig,
 )
-from vqatrain.contract import Contract
-from vqatrain.delivery_config import ExportConfig
-from vqatrain.downloading import Fetched
-from vqatrain.exporting import Exported
-from vqatrain.gates import Gates
-from vqatrain.merging import Merge
-from vqatrain.planning import Plan
-from vqatrain.proof import LabelProof
-from vqatrain.scoring import Scores
+from vqatrain.delivering.config import ExportConfig
+from vqatrain.delivering.downloading import Fetched
+from vqatrain.delivering.exporting import Exported
+from vqatrain.delivering.merging import Merge
+from vqatrain.planning.planning import Plan
+from vqatrain.scoring.scoring import Scores
+from vqatrain.training.card import Card
+from vqatrain.training.gates import Gates
+from vqatrain.training.proof import LabelProof
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 

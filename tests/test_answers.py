@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqadata.answers import AnswerPolicy, settle
+from vqadata.converting.answers import AnswerPolicy, settle
 from vqadata.record import Answer, Origin, Record, to_batches
 
 

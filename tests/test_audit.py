@@ -15,7 +15,7 @@ from vqadata import clean, convert, open_shards, verify
 from vqadata.cleaners.audit import ACTIONS, Audit
 from vqadata.cleaners.duplicate import Duplicate
 from vqadata.errors import OptionError
-from vqadata.flags import build
+from vqadata.groundwork.flags import build
 from vqadata.images.checks import CHECKS
 from vqadata.images.gps import tells_place, without_place
 from vqadata.images.view import View

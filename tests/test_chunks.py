@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vqadata.chunks import _Met
+from vqadata.cleaning.chunks import _Met
 
 
 def test_digests_are_new_once_even_if_they_share_a_half() -> None:

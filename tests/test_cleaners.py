@@ -11,7 +11,7 @@ from tests.conftest import VqaFiles, encoded
 from vqadata import clean, cleaners, convert, explain, open_shards, verify
 from vqadata.cleaners.audit import Audit
 from vqadata.cleaners.duplicate import Duplicate, normalised
-from vqadata.cleaning import choose_cleaners, cleaner_kinds
+from vqadata.cleaning.cleaning import choose_cleaners, cleaner_kinds
 from vqadata.discover import names
 from vqadata.errors import OptionError
 from vqadata.ledger import LedgerEntry, select_entries

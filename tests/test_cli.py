@@ -227,7 +227,7 @@ def test_auto_refuses_captions_by_name(tmp_path: Path, run_cli: Run) -> None:
 
 def test_arrow_does_without_pandas_until_a_frame_is_wanted() -> None:
     code = (
-        "import sys; from vqadata.command_line import spare_pandas; spare_pandas();"
+        "import sys; from vqadata.commands.command_line import spare_pandas; spare_pandas();"
         "import numpy as np, pyarrow as pa;"
         "code = 'pa.array(np.arange(3))'; exec(code, {'pa': pa, 'np': np, '__name__': 'vqadata'});"
         "assert 'pandas' not in sys.modules;"

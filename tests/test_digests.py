@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from vqadata.digests import LARGE, HashingFile, file_digest
+from vqadata.groundwork.digests import LARGE, HashingFile, file_digest
 
 
 def pieces(seed: int) -> list[bytes]:

@@ -14,9 +14,9 @@ from tests.test_told_by_fields import ASKED, converted, name, picture, pictures_
 from tests.test_told_by_fields import answer as answer_of
 from tests.test_told_by_fields import question as question_of
 from vqadata import convert, open_shards, verify
+from vqadata.converting.recognition import recognise
 from vqadata.errors import VqaDataError
 from vqadata.ledger import select_entries
-from vqadata.recognition import recognise
 from vqadata.sources.custom import Custom
 
 ROWS = rows_of(image=name, question=question_of, answer=answer_of)

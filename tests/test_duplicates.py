@@ -11,8 +11,8 @@ import pytest
 
 from tests.pictures import Asked, cropped, data_set, jpeg, scene, with_another_thing, with_text
 from vqadata.cleaners.duplicate import Duplicate
-from vqadata.cleaning import clean
-from vqadata.conversion import convert
+from vqadata.cleaning.cleaning import clean
+from vqadata.converting.conversion import convert
 from vqadata.ledger import LedgerEntry, select_entries
 from vqadata.shards.manifest import FINDINGS
 from vqadata.shards.verify import verify

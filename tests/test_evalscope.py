@@ -12,10 +12,10 @@ import pytest
 from tests.conftest import encoded
 from tests.contract import fixture_of, outcome
 from vqadata import convert, verify
+from vqadata.converting.recognition import recognise
 from vqadata.layouts.marked import take_marks
 from vqadata.layouts.typed import BadRecord
 from vqadata.reading.json_scan import RawRecord
-from vqadata.recognition import recognise
 from vqadata.sources.evalscope import EvalScope
 
 RealData = Callable[[str], Path]

@@ -19,13 +19,13 @@ from vqadata import clean, convert, ocr, open_shards, verify
 from vqadata.cleaners.audit import Audit
 from vqadata.cleaners.duplicate import Duplicate
 from vqadata.cleaners.watermark import Watermark
+from vqadata.cleaning.examination import ExaminationOptions, examine
+from vqadata.cleaning.picture_cache import PictureCache, Receipt, cleaner_key
+from vqadata.cleaning.text_engine import EngineOptions, TextEngine
 from vqadata.discover import find
 from vqadata.errors import DamageError, VqaDataError
-from vqadata.examination import ExaminationOptions, examine
 from vqadata.ledger import select_entries
-from vqadata.picture_cache import PictureCache, Receipt, cleaner_key
 from vqadata.sources.coco_vqa import CocoVqa
-from vqadata.text_engine import EngineOptions, TextEngine
 
 PICTURES = 80
 """More than two chunks."""

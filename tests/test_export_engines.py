@@ -12,11 +12,11 @@ from tests.exported import NAMES, encoded_noise, lines, make_shards, record, run
 from vqadata import export, exports, open_shards, steps
 from vqadata.discover import find
 from vqadata.engine.hiring import EngineOptions
-from vqadata.export_pieces import ExportPieces, pieces
-from vqadata.export_rows import StoredPicture
+from vqadata.exporting.outbox import Outbox
+from vqadata.exporting.pieces import ExportPieces, pieces
+from vqadata.exporting.rows import StoredPicture
 from vqadata.exports.ms_swift import MsSwift
 from vqadata.exports.webdataset import Webdataset
-from vqadata.outbox import Outbox
 from vqadata.steps import Export
 
 PICTURES = 300
@@ -130,7 +130,7 @@ def test_pieces_of_other_options_are_not_taken(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("vqadata.exporting.Collection.settle", stop)
+        patch.setattr("vqadata.exporting.exporting.Collection.settle", stop)
         with pytest.raises(KeyboardInterrupt):
             export(MsSwift(), shards, tmp_path / "out")
     export(MsSwift(special_tokens="keep"), shards, tmp_path / "out")

@@ -17,8 +17,8 @@ from tests.conftest import VqaFiles, encoded
 from tests.contract import FIXTURES
 from tests.exported import EVERYTHING, TALK, encoded_noise, lines, make_shards, record
 from vqadata import clean, convert, export, open_shards
-from vqadata.conversations import broken, conversations, is_special
-from vqadata.export_rows import PictureRow
+from vqadata.exporting.conversations import broken, conversations, is_special
+from vqadata.exporting.rows import PictureRow
 from vqadata.exports.croissant import Croissant
 from vqadata.exports.energon import Energon
 from vqadata.exports.huggingface import Huggingface

@@ -12,9 +12,9 @@ from PIL import Image
 
 from tests.exported import EVERYTHING, NAMES, make_shards, record, run_example, tree
 from vqadata import VqaDataError, exports, open_shards
-from vqadata.digests import bytes_digest, file_digest
 from vqadata.discover import find
-from vqadata.receipt import Receipt, read_remarks
+from vqadata.exporting.receipt import Receipt, read_remarks
+from vqadata.groundwork.digests import bytes_digest, file_digest
 from vqadata.steps import Export
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import VqaFiles
 from vqadata import OutputOptions, VqaDataError, clean, convert, open_shards, verify
-from vqadata.folder_lock import LOCK, folder_lock
+from vqadata.groundwork.folder_lock import LOCK, folder_lock
 from vqadata.sources.coco_vqa import CocoVqa
 
 AGAIN = OutputOptions(overwrite=True)
@@ -154,7 +154,9 @@ def test_of_two_runs_the_second_is_told_who_writes(
     assert re.search(who + "expected one at a time. Wait until", told.stderr)
     assert not list(tmp_path.glob("out/*"))
     # A run that is killed leaves the file, but not the lock.
-    holding = "import os, sys; from pathlib import Path; from vqadata.folder_lock import *\n"
+    holding = (
+        "import os, sys; from pathlib import Path; from vqadata.groundwork.folder_lock import *\n"
+    )
     holding += "with folder_lock(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", holding, str(out)])
     assert (out / LOCK).exists()
@@ -227,11 +229,11 @@ def failing(number: int, file: str | None = None) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("number", "place"),
     [
-        (errno.EDQUOT, "vqadata.digests.HashingFile.write"),
+        (errno.EDQUOT, "vqadata.groundwork.digests.HashingFile.write"),
         (errno.ENOSPC, "vqadata.shards.folder.sync_tree"),
         (errno.ENOSPC, "pyarrow.parquet.ParquetWriter.write_table"),
-        (errno.EROFS, "vqadata.output_folder.Path.mkdir"),
-        (errno.EFBIG, "vqadata.digests.HashingFile.sync"),
+        (errno.EROFS, "vqadata.groundwork.output_folder.Path.mkdir"),
+        (errno.EFBIG, "vqadata.groundwork.digests.HashingFile.sync"),
     ],
 )
 def test_what_cannot_be_written_is_told(
@@ -265,6 +267,6 @@ def test_an_input_that_may_not_be_read_is_no_matter_of_the_output(
 ) -> None:
     source = CocoVqa(**vqa_files.write())
     reading = failing(errno.EACCES, str(vqa_files.picture(0)))
-    monkeypatch.setattr("vqadata.digests.HashingFile.write", reading)
+    monkeypatch.setattr("vqadata.groundwork.digests.HashingFile.write", reading)
     with pytest.raises(PermissionError):
         convert(source, tmp_path / "out")

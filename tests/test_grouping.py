@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqadata.grouping import group_members
+from vqadata.groundwork.grouping import group_members
 
 PAIRS = st.integers(1, 30).flatmap(
     lambda count: st.tuples(

@@ -16,9 +16,9 @@ import pytest
 from tests.conftest import encoded
 from tests.contract import fixture_of, outcome
 from vqadata import VqaDataError, convert, verify
-from vqadata.conversion import OutputOptions
+from vqadata.converting.conversion import OutputOptions
+from vqadata.converting.recognition import recognise
 from vqadata.ledger import select_entries
-from vqadata.recognition import recognise
 from vqadata.sources.huggingface import HuggingFace
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

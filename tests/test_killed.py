@@ -15,8 +15,8 @@ import pytest
 
 from tests.killing_workers import made
 from vqadata import clean, verify
-from vqadata.chunks import CHUNK
-from vqadata.examination import ExaminationOptions
+from vqadata.cleaning.chunks import CHUNK
+from vqadata.cleaning.examination import ExaminationOptions
 
 PICTURES = 200
 
@@ -26,7 +26,7 @@ from pathlib import Path
 from tests.probe import Probe
 from vqadata import clean
 from vqadata.cleaners.audit import Audit
-from vqadata.examination import ExaminationOptions
+from vqadata.cleaning.examination import ExaminationOptions
 if __name__ == "__main__":
     shards, out, cache, diary, workers = sys.argv[1:]
     clean(shards, out, [Audit(), Probe(diary=Path(diary))],
@@ -56,7 +56,7 @@ def looked_at(folder: Path) -> list[str]:
 
 def known(folder: Path) -> set[str]:
     """The pictures of which there are receipts of the probe."""
-    from vqadata.picture_cache import _unpacked
+    from vqadata.cleaning.picture_cache import _unpacked
 
     receipts = [path for path in (folder / "cache" / "probe").rglob("*")
                 if path.is_file() and path.suffix != ".partial"]  # fmt: skip

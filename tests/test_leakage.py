@@ -10,9 +10,9 @@ from PIL import ImageOps
 
 from tests.pictures import Asked, cropped, data_set, jpeg, scene, with_another_thing
 from vqadata.cleaners.leakage import Leakage
-from vqadata.cleaning import clean
+from vqadata.cleaning.cleaning import clean
+from vqadata.cleaning.picture_ids import known_ids
 from vqadata.ledger import select_entries
-from vqadata.picture_ids import known_ids
 from vqadata.shards.reader import open_shards
 from vqadata.shards.verify import verify
 

@@ -191,7 +191,7 @@ def test_a_loader_leaves_the_global_generator_alone(shards: Path) -> None:
 def test_the_trainer_of_transformers_resumes_to_the_bit(shards: Path, tmp_path: Path) -> None:
     import torch
 
-    from vqatrain import torchvision_cpu
+    from vqatrain.models import torchvision_cpu
 
     torchvision_cpu.prepare()
     from transformers import Trainer, TrainingArguments

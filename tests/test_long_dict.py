@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vqadata import long_dict
-from vqadata.long_dict import LongDict
+from vqadata.groundwork import long_dict
+from vqadata.groundwork.long_dict import LongDict
 
 
 @pytest.mark.parametrize("in_file", [True, False])

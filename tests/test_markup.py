@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import VqaFiles
 from vqadata import convert, open_shards, verify
 from vqadata.ledger import select_entries
-from vqadata.markup import TOKEN, marks_of, neutralised
 from vqadata.sources.coco_vqa import CocoVqa
+from vqadata.words.markup import TOKEN, marks_of, neutralised
 
 TOKENS = (
     "<image> <IMAGE> <image_1> <image 12> <img> </img> <video> <audio> <__dj__image> <|image_pad|> "

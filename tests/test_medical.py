@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import encoded
 from tests.contract import fixture_of, outcome
 from vqadata import VqaDataError, convert, verify
-from vqadata.recognition import recognise
+from vqadata.converting.recognition import recognise
 from vqadata.sources.pathvqa import PathVqa
 from vqadata.sources.slake import Slake
 from vqadata.sources.vqa_med import VqaMed

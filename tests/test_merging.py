@@ -116,7 +116,7 @@ def test_what_cannot_be_merged_is_refused(pair: tuple[Path, Path], tmp_path: Pat
 @pytest.fixture
 def large(vqa_files: VqaFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     vqa_files.padded(700_000)
-    monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 1)
+    monkeypatch.setattr("vqadata.converting.assembly.BATCH_BYTES", 1)
     convert(CocoVqa(**vqa_files.write()), tmp_path / "large", OutputOptions(shard_mb=1))
     return tmp_path / "large"
 
@@ -194,7 +194,7 @@ def test_a_wrong_field_is_one_line(large: Path, run_cli: Callable[..., Any]) -> 
 def test_progress_is_shown_on_a_terminal(
     large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from vqadata.shard_commands import _progress
+    from vqadata.commands.shards import _progress
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with _progress([large]) as progress:

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from vqadata.numbered import NUMBER, in_order
+from vqadata.converting.numbered import NUMBER, in_order
 
 
 def numbered(numbers: list[int]) -> pa.RecordBatch:

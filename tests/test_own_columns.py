@@ -10,9 +10,9 @@ import pytest
 
 from tests.test_sources import fixture_of
 from vqadata import convert, export, open_shards
+from vqadata.converting.recognition import recognise
 from vqadata.errors import VqaDataError
 from vqadata.ledger import select_entries
-from vqadata.recognition import recognise
 from vqadata.sources.llama_factory import LlamaFactory
 from vqadata.sources.messages import Messages
 from vqadata.sources.query_response import QueryResponse

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from vqadata.converting.recognition import recognise
 from vqadata.errors import VqaDataError
 from vqadata.layouts.table import read_table
 from vqadata.reading.inputs import InputFile, read_input
-from vqadata.recognition import recognise
 
 ROWS = [{"id": n, "text": f'é "{n}" 蓝'} for n in range(3000)]
 TEXT = json.dumps(ROWS, ensure_ascii=False).encode()

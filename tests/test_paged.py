@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vqadata import id_index, paged
-from vqadata.id_index import FirstMentions, IdIndex
-from vqadata.paged import Paged
+from vqadata.groundwork import id_index, paged
+from vqadata.groundwork.id_index import FirstMentions, IdIndex
+from vqadata.groundwork.paged import Paged
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.test_told_by_fields import picture
 from vqadata import convert, open_shards
-from vqadata.recognition import recognise
+from vqadata.converting.recognition import recognise
 from vqadata.sources.vlfeedback import VlFeedback
 
 

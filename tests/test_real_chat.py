@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from vqadata import convert, open_shards, verify
+from vqadata.converting.recognition import recognise
 from vqadata.errors import VqaDataError
 from vqadata.ledger import select_entries
-from vqadata.recognition import recognise
 from vqadata.record import Record
 
 RealData = Callable[[str], Path]

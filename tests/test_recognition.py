@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.contract import build_source, fixture_of
+from vqadata.converting.recognition import recognise, source_kinds
 from vqadata.errors import VqaDataError
 from vqadata.layouts.row_source import RowSource
-from vqadata.recognition import recognise, source_kinds
 from vqadata.steps import Source
 
 RealData = Callable[[str], Path]

@@ -20,7 +20,7 @@ from vqadata.cleaners.duplicate import Duplicate
 from vqadata.cleaners.leakage import Leakage
 from vqadata.errors import OptionError
 from vqadata.ledger import LedgerEntry, select_entries
-from vqadata.regrouping import RegroupOptions, RegroupOutcome
+from vqadata.rearranging.regrouping import RegroupOptions, RegroupOutcome
 
 A, B, C = scene(1), scene(2), scene(3)
 

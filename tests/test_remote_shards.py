@@ -69,7 +69,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("remote")
     files = VqaFiles(folder / "raw", questions=60, pictures=30).padded(100_000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vqadata.assembly.BATCH_BYTES", 300_000)
+        patch.setattr("vqadata.converting.assembly.BATCH_BYTES", 300_000)
         convert(CocoVqa(**files.write()), folder / "out", OutputOptions(shard_mb=1))
     yield folder / "out"
     MemoryFileSystem.store.clear()

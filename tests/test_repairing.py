@@ -21,7 +21,7 @@ from vqadata import (
     split,
     verify,
 )
-from vqadata.examination import ExaminationOptions
+from vqadata.cleaning.examination import ExaminationOptions
 from vqadata.sources.coco_vqa import CocoVqa
 
 SMALL = OutputOptions(shard_mb=1)
@@ -30,7 +30,7 @@ SMALL = OutputOptions(shard_mb=1)
 @pytest.fixture
 def raw(vqa_files: VqaFiles, monkeypatch: pytest.MonkeyPatch) -> VqaFiles:
     """Pictures of more than one shard, and rows in quarantine."""
-    monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 1)
+    monkeypatch.setattr("vqadata.converting.assembly.BATCH_BYTES", 1)
     vqa_files.padded(700_000)
     vqa_files.questions[4]["question"] = 5
     return vqa_files
@@ -154,7 +154,7 @@ def test_other_versions_are_named(
 ) -> None:
     spoil(made)
     raw.picture(0).write_bytes(b"x" * 700_000)
-    monkeypatch.setattr("vqadata.repairing.versions", lambda: {"pyarrow": "1"})
+    monkeypatch.setattr("vqadata.rearranging.repairing.versions", lambda: {"pyarrow": "1"})
     with pytest.raises(VqaDataError, match=r"another file \(.*pyarrow 1 for "):
         repair(made, [raw.folder])
 

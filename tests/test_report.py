@@ -24,9 +24,9 @@ from vqadata import clean, convert, open_shards
 from vqadata.cleaners.near_question import NearQuestion
 from vqadata.errors import OptionError, ShardError, VqaDataError
 from vqadata.page.shell import columns, packed, shown
-from vqadata.reporting import ReportOptions, report
 from vqadata.reports.lists import lists
 from vqadata.reports.page import LEAKAGE, Contents, chosen, leakage, page
+from vqadata.reports.reporting import ReportOptions, report
 from vqadata.reports.summary import failures
 from vqadata.reports.thumbnails import Shown
 from vqadata.sources.coco_vqa import CocoVqa

@@ -16,11 +16,11 @@ from pydantic import Field
 from tests.conftest import VqaFiles
 from vqadata import clean, convert, open_shards
 from vqadata.ledger import Rejection
-from vqadata.merging import merge, repack
-from vqadata.reporting import ReportOptions, _earlier, report
+from vqadata.rearranging.merging import merge, repack
 from vqadata.reports.history import ancestors
 from vqadata.reports.lists import Lists, lists
 from vqadata.reports.report_text import as_text
+from vqadata.reports.reporting import ReportOptions, _earlier, report
 from vqadata.sources.coco_vqa import CocoVqa
 from vqadata.steps import Cleaner, Verdict
 

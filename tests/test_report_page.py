@@ -15,7 +15,7 @@ from tests.reported import make
 from tests.test_report import HOSTILE
 from tests.test_report_history import chain
 from vqadata import open_shards
-from vqadata.reporting import report
+from vqadata.reports.reporting import report
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -22,8 +22,8 @@ PICTURES, SHARDS = 40, 5
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 300_000)
-    monkeypatch.setattr("vqadata.resharding.BATCH_BYTES", 300_000)
+    monkeypatch.setattr("vqadata.converting.assembly.BATCH_BYTES", 300_000)
+    monkeypatch.setattr("vqadata.rearranging.resharding.BATCH_BYTES", 300_000)
 
 
 @pytest.fixture

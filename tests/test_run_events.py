@@ -13,9 +13,9 @@ import pytest
 from tests.conftest import VqaFiles
 from vqadata import clean, convert, merge, split
 from vqadata.errors import VqaDataError
-from vqadata.exporting import export
+from vqadata.exporting.exporting import export
 from vqadata.exports.openai import Openai
-from vqadata.run_events import listen, stop_listening
+from vqadata.groundwork.run_events import listen, stop_listening
 from vqadata.shards.reader import open_shards
 from vqadata.sources.coco_vqa import CocoVqa
 
@@ -169,7 +169,7 @@ def test_an_interrupt_is_told(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vqadata.conversion.write_alone", interrupted)
+    monkeypatch.setattr("vqadata.converting.conversion.write_alone", interrupted)
     with pytest.raises(KeyboardInterrupt):
         convert(CocoVqa(**vqa_files.write()), tmp_path / "shards")
     assert [event["eventType"] for event in heard()] == ["START", "ABORT"]

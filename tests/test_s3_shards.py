@@ -19,7 +19,7 @@ from vqadata.sources.coco_vqa import CocoVqa
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     """A bucket with some 2 MB in several shards."""
     files = VqaFiles(tmp_path / "raw", questions=40, pictures=20).padded(100_000)
-    monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 300_000)
+    monkeypatch.setattr("vqadata.converting.assembly.BATCH_BYTES", 300_000)
     convert(CocoVqa(**files.write()), tmp_path / "buckets/data/vqa", OutputOptions(shard_mb=1))
     with S3Server(tmp_path / "buckets") as server:
         yield server.known_to(monkeypatch)

@@ -14,8 +14,8 @@ import pytest
 from tests.conftest import VqaFiles
 from tests.s3_server import S3Server
 from vqadata import OutputOptions, clean, convert, merge, open_shards, repack, split, verify
+from vqadata.cleaning.examination import ExaminationOptions
 from vqadata.errors import VqaDataError
-from vqadata.examination import ExaminationOptions
 from vqadata.ledger import select_entries
 from vqadata.shards.destination import MARK, Destination
 from vqadata.shards.folder import _is_ours
@@ -29,7 +29,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CocoVqa:
     """Some 2 MB of pictures, for several shards; the cache is in the folder of the test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     files = VqaFiles(tmp_path / "raw", questions=40, pictures=20).padded(100_000)
-    monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 300_000)
+    monkeypatch.setattr("vqadata.converting.assembly.BATCH_BYTES", 300_000)
     return CocoVqa(**files.write())
 
 

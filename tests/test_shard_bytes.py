@@ -44,7 +44,7 @@ SKIP = ReadOptions(on_damage="skip")
 @pytest.fixture
 def shards(vqa_files: VqaFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three pictures in two shards of one batch each."""
-    monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 1 << 20)
+    monkeypatch.setattr("vqadata.converting.assembly.BATCH_BYTES", 1 << 20)
     vqa_files.padded(700_000)
     convert(CocoVqa(**vqa_files.write()), tmp_path / "out", OutputOptions(shard_mb=1))
     return tmp_path / "out"
@@ -112,7 +112,7 @@ def test_the_segments_of_any_batch_hold_what_they_say(
 
 
 def test_a_segment_that_ends_too_early_is_refused(tmp_path: Path) -> None:
-    from vqadata.digests import bytes_digest
+    from vqadata.groundwork.digests import bytes_digest
 
     shard, data = written(tmp_path, batch_of([([], 3)]))
     entry = shard.batches[0]
@@ -130,7 +130,7 @@ def test_a_segment_that_ends_too_early_is_refused(tmp_path: Path) -> None:
 
 
 def test_offsets_that_lead_out_of_their_column_are_refused(tmp_path: Path) -> None:
-    from vqadata.digests import bytes_digest
+    from vqadata.groundwork.digests import bytes_digest
 
     batch = batch_of([([], 2), ([], 1)])
     shard, data = written(tmp_path, batch)

@@ -13,10 +13,10 @@ from PIL import Image
 
 from tests.conftest import VqaFiles
 from vqadata import OutputOptions, convert, verify
+from vqadata.converting.shard_writing import PLANS
 from vqadata.engine.hiring import EngineOptions
 from vqadata.errors import VqaDataError
-from vqadata.output_folder import UNFINISHED
-from vqadata.shard_writing import PLANS
+from vqadata.groundwork.output_folder import UNFINISHED
 from vqadata.sources.coco_vqa import CocoVqa
 
 PICTURES = 40
@@ -27,7 +27,7 @@ THREADS = EngineOptions(workers=2, worker_kind="threads")
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CocoVqa:
     """Two splits, several shards of each; missing, double and unreadable pictures."""
-    monkeypatch.setattr("vqadata.assembly.BATCH_BYTES", 300_000)
+    monkeypatch.setattr("vqadata.converting.assembly.BATCH_BYTES", 300_000)
     files = VqaFiles(tmp_path / "raw", questions=3 * PICTURES, pictures=PICTURES)
     for number in range(PICTURES):
         noise = np.random.default_rng(number // 2).integers(0, 256, (280, 280, 3), np.uint8)
@@ -58,7 +58,7 @@ def test_workers_write_the_same_bytes(kind: Any, source: CocoVqa, tmp_path: Path
 
 def stopped(source: CocoVqa, out: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a run that was interrupted when three shards were finished."""
-    from vqadata import shard_writing
+    from vqadata.converting import shard_writing
 
     def stop(*given: Any) -> None:
         raise KeyboardInterrupt
@@ -114,7 +114,7 @@ def test_a_damaged_receipt_is_none(
 def test_a_picture_that_goes_away_is_said_in_one_line(
     source: CocoVqa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vqadata import shard_writing
+    from vqadata.converting import shard_writing
 
     gone = tmp_path / "raw" / "images" / "COCO_val2014_000000000008.jpg"
     real = shard_writing.read_picture
@@ -132,7 +132,7 @@ def test_a_picture_that_goes_away_is_said_in_one_line(
 def test_a_picture_that_grows_meanwhile_is_said(
     source: CocoVqa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vqadata import shard_writing
+    from vqadata.converting import shard_writing
 
     real = shard_writing.read_picture
 

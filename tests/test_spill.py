@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vqadata import spill as module
-from vqadata.spill import Spill
+from vqadata.groundwork import spill as module
+from vqadata.groundwork.spill import Spill
 
 SCHEMA = pa.schema([("row", pa.int64()), ("text", pa.list_(pa.string()))])
 

@@ -17,10 +17,10 @@ from tests.conftest import VqaFiles
 from tests.versions import Asked, write_shards
 from vqadata import convert, open_shards, split, verify
 from vqadata.errors import OptionError
-from vqadata.picture_groups import picture_groups
-from vqadata.resharding import with_source_split
+from vqadata.rearranging.picture_groups import picture_groups
+from vqadata.rearranging.resharding import with_source_split
+from vqadata.rearranging.shares import SplitOptions
 from vqadata.shards.writer import BATCH_PICTURES
-from vqadata.shares import SplitOptions
 from vqadata.sources.coco_vqa import CocoVqa
 
 THREE = {"train": 0.5, "val": 0.3, "test": 0.2}

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqadata.stretches import kept_rows, woven
+from vqadata.groundwork.stretches import kept_rows, woven
 
 
 @given(keep=st.lists(st.booleans() | st.just(True), max_size=200))

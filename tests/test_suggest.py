@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from vqadata.converting.suggest import Suggestion, suggest_map
 from vqadata.layouts.field_map import parse_map
-from vqadata.suggest import Suggestion, suggest_map
 
 
 def suggested(folder: Path, rows: list[dict[str, Any]]) -> Suggestion:

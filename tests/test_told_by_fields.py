@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from vqadata import convert, open_shards
+from vqadata.converting.recognition import recognise
 from vqadata.errors import VqaDataError
-from vqadata.recognition import recognise
 from vqadata.record import Record
 
 ASKED = [("What is this?", "a cat"), ("Which color is the car?", "red"), ("Is it day?", "no")]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import VqaFiles
 from vqadata import convert, open_shards, verify
-from vqadata.id_index import UNKNOWN, FirstMentions, IdIndex
+from vqadata.groundwork.id_index import UNKNOWN, FirstMentions, IdIndex
 from vqadata.layouts import vqa_columns
 from vqadata.layouts.vqa_alike import AlikeReader
 from vqadata.layouts.vqa_columns import ColumnReader

@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import encoded
 from vqadata import VqaDataError, convert, open_shards, verify
+from vqadata.converting.recognition import recognise
 from vqadata.ledger import select_entries
-from vqadata.recognition import recognise
 from vqadata.sources.coco_vqa import CocoVqa
 
 

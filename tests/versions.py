@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from vqadata.digests import bytes_digest
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.ledger import Ledger
 from vqadata.record import Origin, Record, record_schema
 from vqadata.shards.folder import finish, new_folder

@@ -11,21 +11,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqadata.cleaning import clean
-    from vqadata.conversion import OutputOptions, convert
+    from vqadata.cleaning.cleaning import clean
+    from vqadata.converting.conversion import OutputOptions, convert
     from vqadata.errors import VqaDataError
-    from vqadata.exporting import export
-    from vqadata.figures import stats
+    from vqadata.exporting.exporting import export
     from vqadata.loader.load_options import LoadOptions
     from vqadata.loader.loader import load
-    from vqadata.merging import merge, repack
+    from vqadata.rearranging.merging import merge, repack
+    from vqadata.rearranging.repairing import repair
+    from vqadata.rearranging.splitting import split
     from vqadata.record import Record
-    from vqadata.repairing import repair
-    from vqadata.reporting import report
+    from vqadata.reports.figures import stats
+    from vqadata.reports.reporting import report
+    from vqadata.reports.story import explain
     from vqadata.shards.reader import open_shards
     from vqadata.shards.verify import verify
-    from vqadata.splitting import split
-    from vqadata.story import explain
     from vqadata.versions.comparison import diff
 
 __all__ = [
@@ -52,23 +52,23 @@ __all__ = [
 
 _HOMES = {
     "LoadOptions": "vqadata.loader.load_options",
-    "OutputOptions": "vqadata.conversion",
+    "OutputOptions": "vqadata.converting.conversion",
     "Record": "vqadata.record",
     "VqaDataError": "vqadata.errors",
-    "clean": "vqadata.cleaning",
-    "convert": "vqadata.conversion",
+    "clean": "vqadata.cleaning.cleaning",
+    "convert": "vqadata.converting.conversion",
     "diff": "vqadata.versions.comparison",
-    "explain": "vqadata.story",
-    "export": "vqadata.exporting",
+    "explain": "vqadata.reports.story",
+    "export": "vqadata.exporting.exporting",
     "load": "vqadata.loader.loader",
-    "merge": "vqadata.merging",
+    "merge": "vqadata.rearranging.merging",
     "open_shards": "vqadata.shards.reader",
-    "regroup": "vqadata.regrouping",
-    "report": "vqadata.reporting",
-    "repack": "vqadata.merging",
-    "repair": "vqadata.repairing",
-    "split": "vqadata.splitting",
-    "stats": "vqadata.figures",
+    "regroup": "vqadata.rearranging.regrouping",
+    "report": "vqadata.reports.reporting",
+    "repack": "vqadata.rearranging.merging",
+    "repair": "vqadata.rearranging.repairing",
+    "split": "vqadata.rearranging.splitting",
+    "stats": "vqadata.reports.figures",
     "verify": "vqadata.shards.verify",
 }
 

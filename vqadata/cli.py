@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vqadata.command_line import (
+from vqadata.commands.command_line import (
     CONFIG,
     LINEAGE,
     LOG_JSON,
@@ -19,11 +19,11 @@ from vqadata.command_line import (
     run_program,
     spare_pandas,
 )
-from vqadata.convert_commands import convert
-from vqadata.export_commands import export
-from vqadata.flags import ModelCommand, build
-from vqadata.report_commands import report
-from vqadata.shard_commands import shards as shard_tools
+from vqadata.commands.convert import convert
+from vqadata.commands.export import export
+from vqadata.commands.report import report
+from vqadata.commands.shards import shards as shard_tools
+from vqadata.groundwork.flags import ModelCommand, build
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -50,9 +50,9 @@ def program() -> None:
 
 
 def _clean_models() -> Sequence[tuple[str, type[BaseModel]]]:
-    from vqadata.cleaning import cleaner_kinds
-    from vqadata.conversion import OutputOptions
-    from vqadata.examination import ExaminationOptions
+    from vqadata.cleaning.cleaning import cleaner_kinds
+    from vqadata.cleaning.examination import ExaminationOptions
+    from vqadata.converting.conversion import OutputOptions
 
     prefixed = [(kind.flags_begin(), kind) for kind in cleaner_kinds()]
     return [*prefixed, ("", ExaminationOptions), ("", OutputOptions)]
@@ -90,12 +90,12 @@ def clean(
       vqadata clean shards -o clean --skip duplicate
       vqadata clean shards -o clean --audit-action blurred=drop --audit-action gps=strip
     """  # noqa: D301
-    from vqadata import printing
-    from vqadata.cleaning import choose_cleaners
-    from vqadata.cleaning import clean as clean_data
-    from vqadata.conversion import OutputOptions
-    from vqadata.examination import ExaminationOptions
-    from vqadata.findings import finding_counts
+    from vqadata.cleaning.cleaning import choose_cleaners
+    from vqadata.cleaning.cleaning import clean as clean_data
+    from vqadata.cleaning.examination import ExaminationOptions
+    from vqadata.cleaning.findings import finding_counts
+    from vqadata.commands import printing
+    from vqadata.converting.conversion import OutputOptions
 
     cleaners = [
         build(kind, given, config, kind.step_name(), kind.flags_begin())
@@ -112,8 +112,8 @@ def clean(
 
 
 def _split_models() -> Sequence[tuple[str, type[BaseModel]]]:
-    from vqadata.conversion import OutputOptions
-    from vqadata.shares import SplitOptions
+    from vqadata.converting.conversion import OutputOptions
+    from vqadata.rearranging.shares import SplitOptions
 
     return [("", SplitOptions), ("", OutputOptions)]
 
@@ -133,9 +133,9 @@ def split(shards: Path | str, out: Path | str, config: Path | None, **given: Any
       vqadata split clean -o parts --part train=0.8 --part val=0.1 --part test=0.1
       vqadata split clean -o parts --within train --part train=0.9 --part dev=0.1
     """  # noqa: D301
-    from vqadata.conversion import OutputOptions
-    from vqadata.shares import SplitOptions
-    from vqadata.splitting import split as split_data
+    from vqadata.converting.conversion import OutputOptions
+    from vqadata.rearranging.shares import SplitOptions
+    from vqadata.rearranging.splitting import split as split_data
     from vqadata.versions import version_text
 
     how, options = build(SplitOptions, given, config), build(OutputOptions, given)
@@ -144,8 +144,8 @@ def split(shards: Path | str, out: Path | str, config: Path | None, **given: Any
 
 
 def _regroup_models() -> Sequence[tuple[str, type[BaseModel]]]:
-    from vqadata.conversion import OutputOptions
-    from vqadata.regrouping import RegroupOptions
+    from vqadata.converting.conversion import OutputOptions
+    from vqadata.rearranging.regrouping import RegroupOptions
 
     return [("", RegroupOptions), ("", OutputOptions)]
 
@@ -165,9 +165,9 @@ def regroup(shards: Path | str, out: Path | str, config: Path | None, **given: A
       vqadata clean shards -o clean
       vqadata regroup clean -o regrouped
     """  # noqa: D301
-    from vqadata.conversion import OutputOptions
-    from vqadata.regrouping import RegroupOptions
-    from vqadata.regrouping import regroup as regroup_data
+    from vqadata.converting.conversion import OutputOptions
+    from vqadata.rearranging.regrouping import RegroupOptions
+    from vqadata.rearranging.regrouping import regroup as regroup_data
     from vqadata.versions import version_text
 
     how, options = build(RegroupOptions, given, config), build(OutputOptions, given)
@@ -239,7 +239,7 @@ def verify(folder: Path | str, sha256: bool) -> int:
     Example:
       vqadata verify shards
     """  # noqa: D301
-    from vqadata import printing
+    from vqadata.commands import printing
     from vqadata.shards.verify import verify as verify_data
 
     outcome = verify_data(folder, sha256)
@@ -269,8 +269,8 @@ def repair(folder: Path, places: tuple[Path, ...]) -> None:
       vqadata repair clean --from shards
       vqadata repair shards --from VQA
     """  # noqa: D301
-    from vqadata import printing
-    from vqadata.repairing import repair as repair_data
+    from vqadata.commands import printing
+    from vqadata.rearranging.repairing import repair as repair_data
 
     click.echo(printing.repaired(repair_data(folder, places), folder))
 
@@ -286,8 +286,8 @@ def explain(question_id: str, folder: Path, as_json: bool) -> None:
     Example:
       vqadata explain 458752000 shards
     """  # noqa: D301
-    from vqadata import printing
-    from vqadata.story import explain as explain_row
+    from vqadata.commands import printing
+    from vqadata.reports.story import explain as explain_row
 
     story = explain_row(question_id, folder)
     click.echo(printing.story_json(story) if as_json else printing.story(story))
@@ -303,8 +303,8 @@ def stats(folder: Path, as_json: bool) -> None:
     Example:
       vqadata stats shards
     """  # noqa: D301
-    from vqadata import printing
-    from vqadata.figures import stats as compute_stats
+    from vqadata.commands import printing
+    from vqadata.reports.figures import stats as compute_stats
 
     figures = compute_stats(folder)
     click.echo(figures.model_dump_json(indent=1) if as_json else printing.figures(figures))
@@ -335,7 +335,7 @@ def ledger(
     Example:
       vqadata ledger shards --action quarantined
     """  # noqa: D301
-    from vqadata import printing
+    from vqadata.commands import printing
     from vqadata.ledger import select_entries
 
     entries = select_entries(folder, action, reason)
@@ -366,7 +366,7 @@ def suggest(file: Path, records: str | None) -> int:
       vqadata map suggest data.json > map.yaml
       vqadata convert custom data.json --map map.yaml -o shards
     """  # noqa: D301
-    from vqadata.suggest import suggest_map
+    from vqadata.converting.suggest import suggest_map
 
     suggestion = suggest_map(file, records)
     click.echo(suggestion.to_yaml())

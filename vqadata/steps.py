@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vqadata.answers import AnswerPolicy
-from vqadata.collecting import Collection
+from vqadata.converting.answers import AnswerPolicy
+from vqadata.converting.look import Look
+from vqadata.exporting.collecting import Collection
+from vqadata.exporting.outbox import Outbox
 from vqadata.images.embedded import EmbeddedPictures
 from vqadata.images.view import View
 from vqadata.ledger import Ledger, Rejection
-from vqadata.look import Look
-from vqadata.outbox import Outbox
 from vqadata.shards.manifest import BatchEntry
 from vqadata.shards.reader import Shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vqadata.survey import Survey
+    from vqadata.cleaning.survey import Survey
 
 VerdictAction = Literal["flag", "mask", "drop"]
 Severity = Literal["error", "warning", "info"]
@@ -184,7 +184,8 @@ class Verdict(NamedTuple):
     """``info`` is a fact that nobody has to act upon: it stands in the findings, not the ledger."""
     details: dict[str, Any] | None = None
     """What a person needs to see the reason, as JSON: ``other`` picture, ``edit``, ``boxes``,
-    ``template`` (a file of :attr:`~vqadata.survey.Survey.evidence`), ``zone``, ``score``."""
+    ``template`` (a file of :attr:`~vqadata.cleaning.survey.Survey.evidence`), ``zone``,
+    ``score``."""
     image: int = 0
     """Which picture of the row it is about, from 0."""
 
@@ -197,7 +198,7 @@ class Tally(Protocol):
 
         Args:
             view: The picture.
-            group: Where its first question came from; see :func:`vqadata.chunks.group_of`.
+            group: Where its first question came from; see :func:`vqadata.cleaning.chunks.group_of`.
         """
 
     def merge(self, other: Self) -> None:

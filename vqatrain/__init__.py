@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vqatrain.answering.infer import load
     from vqatrain.config import (
         DpoConfig,
         EvalConfig,
@@ -19,17 +20,16 @@ if TYPE_CHECKING:
         ProveConfig,
         TrainConfig,
     )
-    from vqatrain.delivery_config import ExportConfig
-    from vqatrain.evaluation import evaluate
-    from vqatrain.exporting import export
-    from vqatrain.infer import load
-    from vqatrain.merging import merge
-    from vqatrain.pairs import pair
-    from vqatrain.pairs_config import PairsConfig
-    from vqatrain.planning import plan
-    from vqatrain.preferences import dpo
-    from vqatrain.proving import prove
-    from vqatrain.sft import run
+    from vqatrain.delivering.config import ExportConfig
+    from vqatrain.delivering.exporting import export
+    from vqatrain.delivering.merging import merge
+    from vqatrain.pairs.config import PairsConfig
+    from vqatrain.pairs.pairing import pair
+    from vqatrain.planning.planning import plan
+    from vqatrain.scoring.evaluation import evaluate
+    from vqatrain.training.preferences import dpo
+    from vqatrain.training.proving import prove
+    from vqatrain.training.sft import run
 
 __all__ = [
     "DpoConfig", "EvalConfig", "ExportConfig", "MergeConfig", "PairsConfig", "ProveConfig",
@@ -39,20 +39,20 @@ __all__ = [
 _HOMES = {
     "DpoConfig": "vqatrain.config",
     "EvalConfig": "vqatrain.config",
-    "ExportConfig": "vqatrain.delivery_config",
+    "ExportConfig": "vqatrain.delivering.config",
     "MergeConfig": "vqatrain.config",
     "ProveConfig": "vqatrain.config",
     "TrainConfig": "vqatrain.config",
-    "dpo": "vqatrain.preferences",
-    "evaluate": "vqatrain.evaluation",
-    "export": "vqatrain.exporting",
-    "load": "vqatrain.infer",
-    "merge": "vqatrain.merging",
-    "pair": "vqatrain.pairs",
-    "PairsConfig": "vqatrain.pairs_config",
-    "plan": "vqatrain.planning",
-    "prove": "vqatrain.proving",
-    "run": "vqatrain.sft",
+    "dpo": "vqatrain.training.preferences",
+    "evaluate": "vqatrain.scoring.evaluation",
+    "export": "vqatrain.delivering.exporting",
+    "load": "vqatrain.answering.infer",
+    "merge": "vqatrain.delivering.merging",
+    "pair": "vqatrain.pairs.pairing",
+    "PairsConfig": "vqatrain.pairs.config",
+    "plan": "vqatrain.planning.planning",
+    "prove": "vqatrain.training.proving",
+    "run": "vqatrain.training.sft",
 }
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vqadata.command_line import run_program
+from vqadata.commands.command_line import run_program
 from vqadata.errors import EXIT_UNBALANCED
-from vqadata.flags import ModelCommand, build
-from vqatrain import delivery_commands
-from vqatrain.delivery_commands import CONFIG, options_of
+from vqadata.groundwork.flags import ModelCommand, build
+from vqatrain.delivering import commands as delivery_commands
+from vqatrain.delivering.commands import CONFIG, options_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -46,7 +46,7 @@ def run(config: Path | None, **given: Any) -> None:
 
     options = build(TrainConfig, given, config)
     _say_progress()
-    from vqatrain.sft import run as train
+    from vqatrain.training.sft import run as train
 
     click.echo(f"{train(options)}: finished")
 
@@ -80,7 +80,7 @@ def plan(
 
     options, engine = build(TrainConfig, given, config), build(EngineOptions, given)
     from vqatrain import printing
-    from vqatrain.planning import plan as plan_run
+    from vqatrain.planning.planning import plan as plan_run
 
     found = plan_run(options, processes, round(device_gb * 1e9) if device_gb else None, engine)
     click.echo(found.model_dump_json(indent=1) if as_json else printing.planned(found))
@@ -108,7 +108,7 @@ def launch(nodes: int, processes: int, engine: Any, show: bool, command: tuple[s
       vqatrain launch --nodes 2 --processes 8 --print run shards --model org/model
       vqatrain launch --engine megatron-swift --print run shards --model org/model --tuning full
     """  # noqa: D301
-    from vqatrain.launching import Machines, commands, start
+    from vqatrain.planning.launching import Machines, commands, start
 
     lines = commands(engine, Machines(nodes, processes), command, _read(command))
     if show:
@@ -143,7 +143,7 @@ def trace(run_folder: Path, step: int | None, row: str | None, as_json: bool) ->
       vqatrain trace runs/first --step 100
       vqatrain trace runs/first --row 458752000
     """  # noqa: D301
-    from vqatrain.trace import look_up
+    from vqatrain.training.trace import look_up
 
     found = look_up(run_folder, step, row)
     if as_json:
@@ -167,7 +167,7 @@ def dpo(config: Path | None, **given: Any) -> None:
 
     options = build(DpoConfig, given, config)
     _say_progress()
-    from vqatrain.preferences import dpo as prefer
+    from vqatrain.training.preferences import dpo as prefer
 
     click.echo(f"{prefer(options)}: finished")
 
@@ -196,8 +196,8 @@ def evaluate(config: Path | None, blank: bool, against: tuple[Path, ...], **give
     options = build(EvalConfig, given, config)
     _say_progress()
     from vqatrain import printing
-    from vqatrain.evaluation import evaluate as score
-    from vqatrain.reporting import report
+    from vqatrain.reports.reporting import report
+    from vqatrain.scoring.evaluation import evaluate as score
 
     beside = None
     if blank:
@@ -209,7 +209,7 @@ def evaluate(config: Path | None, blank: bool, against: tuple[Path, ...], **give
     click.echo(f"report: {page}")
 
 
-@program.command(cls=ModelCommand, models=options_of("EvalScopeConfig", "evalscope_config"))
+@program.command(cls=ModelCommand, models=options_of("EvalScopeConfig", "evalscope.config"))
 @CONFIG
 def evalscope(config: Path | None, **given: Any) -> None:
     """Have EvalScope ask a served model the questions in SHARDS, and score the answers here too.
@@ -222,16 +222,16 @@ def evalscope(config: Path | None, **given: Any) -> None:
       vqatrain evalscope shards --split val --model first -o runs/first-evalscope
       vqatrain evalscope shards --model first --run evalscope-env/bin/python -o scores
     """  # noqa: D301
-    from vqatrain.evalscope_config import EvalScopeConfig
+    from vqatrain.evalscope.config import EvalScopeConfig
 
     options = build(EvalScopeConfig, given, config)
     from vqatrain import printing
-    from vqatrain.evalscope import bridge
+    from vqatrain.evalscope.evaluation import bridge
 
     click.echo(printing.bridged(bridge(options), options.out))
 
 
-@program.command(cls=ModelCommand, models=options_of("PairsConfig", "pairs_config"))
+@program.command(cls=ModelCommand, models=options_of("PairsConfig", "pairs.config"))
 @CONFIG
 def pairs(config: Path | None, **given: Any) -> None:
     """Make pairs for dpo of the wrong answers in PREDICTIONS to questions in SHARDS.
@@ -242,11 +242,11 @@ def pairs(config: Path | None, **given: Any) -> None:
       vqatrain pairs runs/first-train/predictions.jsonl shards -o pairs
       vqatrain dpo pairs --model runs/first -o runs/preferred
     """  # noqa: D301
-    from vqatrain.pairs_config import PairsConfig
+    from vqatrain.pairs.config import PairsConfig
 
     options = build(PairsConfig, given, config)
     from vqatrain import printing
-    from vqatrain.pairs import pair
+    from vqatrain.pairs.pairing import pair
 
     click.echo(printing.paired(pair(options), options.out))
 
@@ -264,8 +264,8 @@ def infer(config: Path | None, **given: Any) -> int:
       vqatrain infer runs/first --images photos --question "Is there a mark?" -o answers.jsonl
       vqatrain infer runs/first --file questions.jsonl -o answers.jsonl
     """  # noqa: D301
+    from vqatrain.answering.infer import infer_to
     from vqatrain.config import InferConfig
-    from vqatrain.infer import infer_to
 
     return infer_to(build(InferConfig, given, config), click.echo)
 
@@ -311,9 +311,9 @@ def score(explain: bool, as_json: bool, config: Path | None, **given: Any) -> No
     """  # noqa: D301
     from vqatrain import printing
     from vqatrain.config import ScoreConfig
-    from vqatrain.metric import all_metrics
-    from vqatrain.metric_table import REFERENCE, disagreements
-    from vqatrain.score import score as score_file
+    from vqatrain.scoring.metric import all_metrics
+    from vqatrain.scoring.metric_table import REFERENCE, disagreements
+    from vqatrain.scoring.score import score as score_file
 
     found = score_file(build(ScoreConfig, given, config))
     click.echo(found.scores.model_dump_json(indent=1) if as_json else printing.scored(found))
@@ -333,8 +333,8 @@ def metrics(table: bool) -> None:
       vqatrain metrics --table
     """  # noqa: D301
     from vqatrain import printing
-    from vqatrain.metric import all_metrics
-    from vqatrain.metric_table import difference_table
+    from vqatrain.scoring.metric import all_metrics
+    from vqatrain.scoring.metric_table import difference_table
 
     click.echo(difference_table(all_metrics()) if table else printing.metrics())
 
@@ -357,7 +357,7 @@ def prove(config: Path | None, **given: Any) -> int:
     options = build(ProveConfig, given, config)
     _say_progress()
     from vqatrain import printing
-    from vqatrain.proving import prove as prove_run
+    from vqatrain.training.proving import prove as prove_run
 
     card = prove_run(options)
     click.echo(printing.proved(card))

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vqatrain.family import Part
+from vqatrain.models.family import Part
 
 View: TypeAlias = Literal["own", "blank", "shuffled"]
 """Which pictures a question is shown with."""

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from vqadata import pairing
-from vqadata.conversion import OutputOptions
-from vqadata.digests import bytes_digest
+from vqadata.converting.conversion import OutputOptions
 from vqadata.errors import OptionError, VqaDataError
-from vqadata.export_rows import StoredPicture
+from vqadata.exporting.rows import StoredPicture
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.images.decode import NORMALISATION, normalise, to_rgb
 from vqadata.images.fetch import FetchError, Limits, fetch
 from vqadata.images.header import BadPicture, Header, read_header
 from vqadata.loader.catalogue import COLUMNS, select
+from vqadata.rearranging import pairing
 from vqadata.shards.reader import Shards, open_shards
 from vqatrain.config import DataOptions, TrainConfig
 from vqatrain.order import CURRICULUM, Order, passes
@@ -240,7 +240,7 @@ def keep_pairs(questions: Questions) -> int:
 def write_pairs(
     shards: Path, out: Path, judge: pairing.Judge, origin: Pairing, overwrite: bool
 ) -> int:
-    """Write rows with a wrong answer beside theirs, as :func:`vqadata.pairing.pair` does.
+    """Write rows with a wrong answer beside theirs; see :func:`vqadata.rearranging.pairing.pair`.
 
     Returns:
         Number of rows that were written.

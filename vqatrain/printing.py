@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vqatrain.card import MARKDOWN as CARD
-from vqatrain.card import Card
-from vqatrain.downloading import Offer
-from vqatrain.evalscope import Bridged
-from vqatrain.exporting import Exported
-from vqatrain.family import family_named, family_names
-from vqatrain.intervals import Interval
-from vqatrain.layout import SHOWN, Row
-from vqatrain.merging import Merge
-from vqatrain.metric import all_metrics
-from vqatrain.metric_table import Disagreement
-from vqatrain.pairs import Paired
-from vqatrain.planning import Plan, Spread
-from vqatrain.probe import Difference
-from vqatrain.score import Scored
-from vqatrain.scoring import Score, Scores
+from vqatrain.answering.probe import Difference
+from vqatrain.batches.layout import SHOWN, Row
+from vqatrain.delivering.downloading import Offer
+from vqatrain.delivering.exporting import Exported
+from vqatrain.delivering.merging import Merge
+from vqatrain.evalscope.evaluation import Bridged
+from vqatrain.models.family import family_named, family_names
+from vqatrain.pairs.pairing import Paired
+from vqatrain.planning.planning import Plan, Spread
+from vqatrain.scoring.intervals import Interval
+from vqatrain.scoring.metric import all_metrics
+from vqatrain.scoring.metric_table import Disagreement
+from vqatrain.scoring.score import Scored
+from vqatrain.scoring.scoring import Score, Scores
+from vqatrain.training.card import MARKDOWN as CARD
+from vqatrain.training.card import Card
 
 TYPES_SHOWN = 12
 """Answer types that a table shows; the file of scores has all."""

@@ -19,10 +19,10 @@ from benchmarks.leaked_split.pictures import TEST, TRAINING, VALIDATION, Picture
 from benchmarks.watermark_shortcut.trial import METRIC, Recipe, ask, train
 from vqadata import OutputOptions, clean, convert, open_shards
 from vqadata.cleaners.leakage import Leakage
-from vqadata.command_line import start_logging
+from vqadata.commands.command_line import start_logging
 from vqadata.sources.custom import Custom
-from vqatrain.intervals import interval
-from vqatrain.metric import all_metrics
+from vqatrain.scoring.intervals import interval
+from vqatrain.scoring.metric import all_metrics
 
 STEPS = 400
 """Optimiser steps of each run: 32 times through the training set."""

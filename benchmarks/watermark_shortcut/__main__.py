@@ -18,7 +18,7 @@ from benchmarks.watermark_shortcut.cleaned import account, sheet
 from benchmarks.watermark_shortcut.figure import svg
 from benchmarks.watermark_shortcut.summary import bars, table
 from benchmarks.watermark_shortcut.trial import STEPS, Recipe
-from vqadata.command_line import start_logging
+from vqadata.commands.command_line import start_logging
 
 
 def main() -> None:

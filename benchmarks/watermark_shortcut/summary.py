@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from benchmarks.watermark_shortcut.trial import METRIC, Outcome
-from vqatrain.intervals import Interval, difference, interval
-from vqatrain.metric import all_metrics
+from vqatrain.scoring.intervals import Interval, difference, interval
+from vqatrain.scoring.metric import all_metrics
 
 
 class Bar(NamedTuple):

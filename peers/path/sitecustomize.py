@@ -1,6 +1,7 @@
 """Found by every Python process of a peer: lets torchvision be imported beside CPU torch.
 
-See ``vqatrain/torchvision_cpu.py``; here it must happen before code that is not ours imports it.
+See ``vqatrain/models/torchvision_cpu.py``; here it must happen before code that is not ours
+imports it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from vqadata.sources.custom import Custom
 from vqatrain import families
 from vqatrain.config import EvalConfig
 from vqatrain.data import Questions
-from vqatrain.evaluation import evaluate
+from vqatrain.scoring.evaluation import evaluate
 
 ROWS = 24
 WAYS: dict[str, dict[str, Any]] = {

@@ -10,10 +10,10 @@ import pytest
 
 import vqatrain
 from vqatrain import EvalConfig, TrainConfig, evaluate
-from vqatrain.calibration import calibrate
 from vqatrain.config import DataOptions
-from vqatrain.evaluation import PREDICTIONS
-from vqatrain.reporting import report
+from vqatrain.reports.reporting import report
+from vqatrain.scoring.calibration import calibrate
+from vqatrain.scoring.evaluation import PREDICTIONS
 
 
 def test_the_error_is_the_mean_distance_over_the_bins() -> None:
@@ -48,7 +48,7 @@ def test_probabilities_are_those_of_the_answer_and_its_end(
     assert [one["prediction"] for one in sure] == [one["prediction"] for one in plain]
     assert "probability" not in plain[0]
     example = vqatrain.data.Questions(DataOptions(shards=shards)).example(0)
-    expected = forced(vqatrain.answerer.Answerer(EvalConfig(**options)), example)
+    expected = forced(vqatrain.answering.answerer.Answerer(EvalConfig(**options)), example)
     assert sure[0]["probability"] == pytest.approx(expected, rel=1e-3)
     assert scores.calibration is not None
     assert scores.calibration.rows == 7

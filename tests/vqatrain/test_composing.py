@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from tests.vqatrain.test_training import config
-from vqatrain import model as models
+from vqatrain.models import model as models
 
 models.prepare_libraries()
 
@@ -30,24 +30,16 @@ from transformers import (
 )
 
 from vqadata.errors import MissingExtraError, OptionError
-from vqatrain import (
-    EvalConfig,
-    MergeConfig,
-    TrainConfig,
-    evaluate,
-    merge,
-    plan,
-    run,
-    tiny,
-    training,
-)
-from vqatrain.batch import Batcher
+from vqatrain import EvalConfig, MergeConfig, TrainConfig, evaluate, merge, plan, run
+from vqatrain.batches.batch import Batcher
 from vqatrain.composing import compose
 from vqatrain.config import DataOptions
 from vqatrain.data import Example, Questions
 from vqatrain.families.perception_lm import tiny_tower
-from vqatrain.family import Loaded
-from vqatrain.tokenizer import learn_tokenizer
+from vqatrain.models import tiny
+from vqatrain.models.family import Loaded
+from vqatrain.models.tokenizer import learn_tokenizer
+from vqatrain.training import training
 
 TEXT_ENCODER = {
     "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from vqatrain.consistency import consistencies
-from vqatrain.metric import choose_metrics
-from vqatrain.scoring import Answered, summarise
+from vqatrain.scoring.consistency import consistencies
+from vqatrain.scoring.metric import choose_metrics
+from vqatrain.scoring.scoring import Answered, summarise
 
 ENTAILED = {"1": ["2", "3"], "2": ["1", "2"], "3": ["4"], "4": [], "5": ["9"]}
 """By question. 2 names itself, and 9 was not asked."""

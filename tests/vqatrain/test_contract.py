@@ -13,12 +13,13 @@ from PIL import Image
 
 from tests.vqatrain.test_training import config
 from vqadata.errors import VqaDataError
-from vqatrain import EvalConfig, contract, evaluate, run
-from vqatrain import model as models
-from vqatrain.batch import Batcher
+from vqatrain import EvalConfig, evaluate, run
+from vqatrain.batches import contract
+from vqatrain.batches.batch import Batcher
 from vqatrain.config import PictureOptions
 from vqatrain.data import Example
-from vqatrain.family import Loaded, family_names
+from vqatrain.models import model as models
+from vqatrain.models.family import Loaded, family_names
 
 
 def built(family: str) -> Loaded:

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from vqadata.errors import OptionError, VqaDataError
 from vqatrain.cli import program
-from vqatrain.delivery_config import DownloadConfig
-from vqatrain.downloading import FILE, download
+from vqatrain.delivering.config import DownloadConfig
+from vqatrain.delivering.downloading import FILE, download
 
 COMMIT = "a" * 40
 WEIGHTS = bytes(range(256)) * 8_000

@@ -16,14 +16,15 @@ from tests.vqatrain.test_training import answers, losses
 from vqadata import convert
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.sources.messages import Messages
-from vqatrain import DpoConfig, MergeConfig, dpo, habit, merge
-from vqatrain import model as models
-from vqatrain.batch import Batcher
+from vqatrain import DpoConfig, MergeConfig, dpo, merge
+from vqatrain.batches.batch import Batcher
 from vqatrain.config import DataOptions
 from vqatrain.data import Questions, keep_pairs
-from vqatrain.family import family_names
-from vqatrain.habit import Habit
-from vqatrain.preferences import PairBatcher
+from vqatrain.models import model as models
+from vqatrain.models.family import family_names
+from vqatrain.scoring import habit
+from vqatrain.scoring.habit import Habit
+from vqatrain.training.preferences import PairBatcher
 
 
 def conversation(number: int) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def test_a_model_that_stops_committing_is_warned_of(
 
 
 def test_unknown_loss_is_refused(pairs: Path) -> None:
-    from vqadata.flags import build
+    from vqadata.groundwork.flags import build
 
     with pytest.raises(OptionError, match="--loss"):
         build(DpoConfig, {"shards": pairs, "model": "x", "loss": "none"})

@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("starlette")
 
-from vqatrain.answerer import Said
-from vqatrain.batch import Chat
+from vqatrain.answering.answerer import Said
+from vqatrain.batches.batch import Chat
 from vqatrain.serving.engine import Engine, Full, Job
 
 

@@ -26,9 +26,9 @@ from vqadata.errors import OptionError, VqaDataError
 from vqatrain.cli import program
 from vqatrain.config import ServeConfig
 from vqatrain.data import DataOptions, Questions
-from vqatrain.evalscope import bridge
-from vqatrain.evalscope_config import EvalScopeConfig
-from vqatrain.reporting import report
+from vqatrain.evalscope.config import EvalScopeConfig
+from vqatrain.evalscope.evaluation import bridge
+from vqatrain.reports.reporting import report
 
 KEY = "a key"
 

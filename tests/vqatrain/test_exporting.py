@@ -14,7 +14,7 @@ import vqatrain
 from tests.conftest import encoded
 from vqadata.errors import OptionError
 from vqatrain import EvalConfig, ExportConfig, TrainConfig, evaluate, export
-from vqatrain.contract import read
+from vqatrain.batches.contract import read
 
 SUFFIX = "\nAnswer with one word."
 
@@ -84,7 +84,7 @@ def test_packed_attention_keeps_pictures_apart() -> None:
     """One attention with a mask gives what an attention for each picture gives."""
     import torch
 
-    from vqatrain.graph_export import masked_attention
+    from vqatrain.delivering.graph_export import masked_attention
 
     torch.manual_seed(0)
     query, key, value = torch.randn(3, 1, 2, 12, 4)
@@ -98,8 +98,8 @@ def test_packed_attention_keeps_pictures_apart() -> None:
 
 @pytest.mark.parametrize("family", ["llava_onevision"])
 def test_weights_outside_of_the_parts_are_refused(family: str) -> None:
-    from vqatrain.family import family_named
-    from vqatrain.graph_export import parts
+    from vqatrain.delivering.graph_export import parts
+    from vqatrain.models.family import family_named
 
     built = family_named(family).tiny(["what"])
     with pytest.raises(OptionError, match=r"weights outside .*image_newline"):

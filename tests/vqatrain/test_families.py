@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-from vqatrain import model as models
+from vqatrain.models import model as models
 
 models.prepare_libraries()
 
 from vqadata.errors import VqaDataError
-from vqatrain import proof
-from vqatrain.batch import IGNORED, Batcher, special_tokens
+from vqatrain.batches.batch import IGNORED, Batcher, special_tokens
 from vqatrain.config import DataOptions
 from vqatrain.data import Example, Questions
-from vqatrain.family import (
+from vqatrain.models.family import (
     LINEAR_LAYERS,
     Loaded,
     family_named,
@@ -31,7 +30,8 @@ from vqatrain.family import (
     family_of,
     family_of_type,
 )
-from vqatrain.model import load
+from vqatrain.models.model import load
+from vqatrain.training import proof
 
 MODEL_TYPES = sorted(kind for name in family_names() for kind in family_named(name).model_types)
 

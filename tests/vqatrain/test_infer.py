@@ -14,12 +14,12 @@ import vqatrain
 import vqatrain.data
 from tests.conftest import encoded
 from vqadata.errors import OptionError, VqaDataError
-from vqatrain.answerer import Answerer
+from vqatrain.answering.answerer import Answerer
+from vqatrain.answering.infer import infer, infer_to, questions
 from vqatrain.cli import program
 from vqatrain.config import EvalConfig, InferConfig, TrainConfig
 from vqatrain.data import Example
-from vqatrain.evaluation import UNFINISHED, evaluate
-from vqatrain.infer import infer, infer_to, questions
+from vqatrain.scoring.evaluation import UNFINISHED, evaluate
 
 QUESTION = "What colour is part 1?"
 

@@ -16,12 +16,12 @@ from PIL import Image
 
 from tests.vqatrain.test_training import config, losses
 from vqadata.errors import OptionError, VqaDataError
-from vqatrain import model as models
 from vqatrain import order, plan, run
-from vqatrain.batch import Batcher
+from vqatrain.batches.batch import Batcher
+from vqatrain.batches.packing import PackBatcher
 from vqatrain.data import Example
-from vqatrain.family import family_named, family_names
-from vqatrain.packing import PackBatcher
+from vqatrain.models import model as models
+from vqatrain.models.family import family_named, family_names
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=200).map(
     lambda found: np.array(found, np.int64)

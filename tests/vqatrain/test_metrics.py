@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from vqadata.errors import OptionError
-from vqatrain.answer_text import normalise
-from vqatrain.consensus import vqa_accuracy
-from vqatrain.metric import all_metrics, choose_metrics
 from vqatrain.metrics.multiple_choice import chosen
+from vqatrain.scoring.answer_text import normalise
+from vqatrain.scoring.consensus import vqa_accuracy
+from vqatrain.scoring.metric import all_metrics, choose_metrics
 
 
 def annotators(text: str, ids: bool = True) -> list[dict[str, Any]]:
@@ -190,8 +190,8 @@ def test_metrics_are_chosen_by_name() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["answer_text", "consensus", "edit_distance", "metrics.anls", "metrics.multiple_choice",
-     "metrics.relaxed_accuracy"],
+    ["scoring.answer_text", "scoring.consensus", "scoring.edit_distance", "metrics.anls",
+     "metrics.multiple_choice", "metrics.relaxed_accuracy"],
 )  # fmt: skip
 def test_examples_in_the_code_hold(module: str) -> None:
     found = doctest.testmod(importlib.import_module(f"vqatrain.{module}"))

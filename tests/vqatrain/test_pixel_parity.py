@@ -19,13 +19,16 @@ from tests.vqatrain.test_training import config
 from vqadata import convert
 from vqadata.errors import VqaDataError
 from vqadata.sources.coco_vqa import CocoVqa
-from vqatrain import answerer, contract, evaluate, training
-from vqatrain import model as models
-from vqatrain.answerer import Answerer
-from vqatrain.batch import Batcher
+from vqatrain import evaluate
+from vqatrain.answering import answerer
+from vqatrain.answering.answerer import Answerer
+from vqatrain.answering.infer import Model
+from vqatrain.batches import contract
+from vqatrain.batches.batch import Batcher
 from vqatrain.config import AnswerOptions, DataOptions, EvalConfig, PictureOptions, ServeConfig
 from vqatrain.data import Item, Questions
-from vqatrain.infer import Model
+from vqatrain.models import model as models
+from vqatrain.training import training
 
 QUESTION = "What is in the picture?"
 

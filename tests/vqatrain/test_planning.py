@@ -15,13 +15,14 @@ from PIL import Image
 from tests.vqatrain.test_contract import built
 from tests.vqatrain.test_training import config
 from vqadata.engine.hiring import EngineOptions
-from vqatrain import TrainConfig, contract, lengths, plan
-from vqatrain import model as models
-from vqatrain.batch import Batcher
+from vqatrain import TrainConfig, plan
+from vqatrain.batches import contract, lengths
+from vqatrain.batches.batch import Batcher
+from vqatrain.batches.lengths import Ruler
 from vqatrain.config import PictureOptions
 from vqatrain.data import Example
-from vqatrain.family import family_names
-from vqatrain.lengths import Ruler
+from vqatrain.models import model as models
+from vqatrain.models.family import family_names
 
 WORDS = [
     "what",

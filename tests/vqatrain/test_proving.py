@@ -13,11 +13,12 @@ import pytest
 from tests.vqatrain.test_run import config
 from vqadata import open_shards
 from vqadata.errors import OptionError, VqaDataError
-from vqatrain import DpoConfig, EvalConfig, ProveConfig, card, curves, evaluate, prove, run
+from vqatrain import DpoConfig, EvalConfig, ProveConfig, evaluate, prove, run
+from vqatrain.batches.views import Viewed, shuffle_answers
 from vqatrain.config import DataOptions
 from vqatrain.data import Questions
-from vqatrain.gates import Control, Fall, Gates, judge
-from vqatrain.views import Viewed, shuffle_answers
+from vqatrain.training import card, curves
+from vqatrain.training.gates import Control, Fall, Gates, judge
 
 
 @pytest.fixture(scope="module")

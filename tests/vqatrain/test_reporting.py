@@ -13,10 +13,10 @@ from tests.test_report_page import browser_path
 from vqadata.errors import VqaDataError
 from vqatrain.config import DataOptions
 from vqatrain.data import Questions
-from vqatrain.evaluation import COPIED, PREDICTIONS, SCORES
-from vqatrain.metric import choose_metrics
-from vqatrain.reporting import common, report
-from vqatrain.scoring import Answered, summarise
+from vqatrain.reports.reporting import common, report
+from vqatrain.scoring.evaluation import COPIED, PREDICTIONS, SCORES
+from vqatrain.scoring.metric import choose_metrics
+from vqatrain.scoring.scoring import Answered, summarise
 
 
 def evaluation(folder: Path, shards: Path, said: list[str]) -> Path:

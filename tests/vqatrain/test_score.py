@@ -13,16 +13,16 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqadata.conversion import convert
+from vqadata.converting.conversion import convert
 from vqadata.errors import VqaDataError
 from vqadata.sources.coco_vqa import CocoVqa
 from vqatrain.cli import program
 from vqatrain.config import ScoreConfig
-from vqatrain.intervals import difference, interval
-from vqatrain.metric import all_metrics
-from vqatrain.metric_table import CASES, difference_table, disagreements
-from vqatrain.predictions import read_predictions, write_upload
-from vqatrain.score import score
+from vqatrain.scoring.intervals import difference, interval
+from vqatrain.scoring.metric import all_metrics
+from vqatrain.scoring.metric_table import CASES, difference_table, disagreements
+from vqatrain.scoring.predictions import read_predictions, write_upload
+from vqatrain.scoring.score import score
 
 IDS = (101, 102, 103)
 

@@ -20,7 +20,7 @@ from vqadata import convert
 from vqadata.errors import OptionError
 from vqadata.sources.messages import Messages
 from vqatrain import TrainConfig, run
-from vqatrain.model import load
+from vqatrain.models.model import load
 from vqatrain.parallel import arguments, presets, shards_weights
 
 ROOT = Path(__file__).parent.parent.parent

@@ -13,7 +13,7 @@ from tests.vqatrain.test_training import config
 from vqadata.errors import OptionError, VqaDataError
 from vqatrain import run
 from vqatrain.data import Questions
-from vqatrain.trace import FILE, look_up
+from vqatrain.training.trace import FILE, look_up
 
 OPTIONS: dict[str, Any] = {"max_steps": 4, "save_steps": 2, "batch_size": 3}
 

@@ -10,7 +10,7 @@ import pytest
 
 from vqadata.errors import OptionError
 from vqatrain import EvalConfig, MergeConfig, TrainConfig, evaluate, merge, run
-from vqatrain.family import family_names
+from vqatrain.models.family import family_names
 
 LORA = {"learning_rate": 1e-2, "lora_dropout": 0.0}
 RATES: dict[str, dict[str, Any]] = {"full": {"learning_rate": 3e-3}, "lora": LORA, "qlora": LORA}
@@ -91,7 +91,7 @@ def test_resumed_runs_go_on_as_if_never_stopped(
 def test_frozen_parts_stay_as_they_were(shards: Path, tmp_path: Path) -> None:
     import torch
 
-    from vqatrain import model as models
+    from vqatrain.models import model as models
 
     frozen = {"model": "tiny:qwen2_5_vl", "tuning": "full", "freeze": ["vision", "language"]}
     states = []
@@ -128,7 +128,7 @@ def test_parts_are_quantised_as_asked(family: str, shards: Path) -> None:
     import torch
     from bitsandbytes.nn import Linear4bit
 
-    from vqatrain import model as models
+    from vqatrain.models import model as models
 
     for parts in (["language"], ["language", "vision"]):
         loaded = models.load(f"tiny:{family}", torch.float32, ["a"], parts)  # type: ignore[arg-type]

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from vqadata.errors import OptionError
+from vqatrain.batches.contract import Contract, write
 from vqatrain.cli import program
 from vqatrain.config import ServeConfig
-from vqatrain.contract import Contract, write
 from vqatrain.data import PICTURE_POLICY
 from vqatrain.serving import vllm
 

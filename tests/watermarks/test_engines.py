@@ -16,11 +16,11 @@ import pytest
 from tests.ocr_weights import FOLDER
 from tests.watermarks.drawing import CHINESE, letters, rgb, scene
 from vqadata import ocr
+from vqadata.cleaning.engine_choice import choose, load
+from vqadata.cleaning.text_engine import EngineOptions, TextEngine, TextLine, fit
 from vqadata.discover import find, names
-from vqadata.engine_choice import choose, load
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.ocr.easyocr import DETECTOR, checked_weights
-from vqadata.text_engine import EngineOptions, TextEngine, TextLine, fit
 from vqadata.watermarks.key import plain
 
 TEXTS = ["shutterstock", "Getty Images", "PORTABLE", "John Smith", "www.example.com",

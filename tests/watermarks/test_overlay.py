@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.watermarks.drawing import jpeg, scene, stamped
-from vqadata.digests import bytes_digest
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.images.view import View
 from vqadata.overlay.agreement import Agreement, signs, zone_signs
 from vqadata.overlay.finding import Overlay, find_overlays

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vqadata.cleaning.text_engine import TextLine
 from vqadata.errors import OptionError
 from vqadata.overlay.paper import is_paper
-from vqadata.text_engine import TextLine
 from vqadata.watermarks.content import Asked, is_clinical, is_page
 from vqadata.watermarks.ground import lies_askew, lies_over
 from vqadata.watermarks.key import key, plain

@@ -17,7 +17,7 @@ from PIL import Image
 from tests.watermarks.drawing import jpeg, letters, scene, stamped
 from vqadata import clean, convert, open_shards, verify
 from vqadata.cleaners.watermark import Watermark
-from vqadata.conversion import OutputOptions
+from vqadata.converting.conversion import OutputOptions
 from vqadata.errors import MissingExtraError, OptionError
 from vqadata.sources.custom import Custom
 

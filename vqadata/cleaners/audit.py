@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 
 from pydantic import Field, PrivateAttr, field_validator
 
+from vqadata.cleaning.survey import Survey
 from vqadata.images.checks import CHECKS, DEADLY, Action, Check, right_suffix
 from vqadata.images.gps import tells_place, without_place
 from vqadata.images.header import MAX_PIXELS, BadPicture
@@ -25,7 +26,6 @@ from vqadata.images.sharpness import blur, levels
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
 from vqadata.steps import Cleaner, Severity, Verdict
-from vqadata.survey import Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -31,16 +31,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PrivateAttr
 
-from vqadata import look_alikes
-from vqadata.digests import bytes_digest
+from vqadata.cleaning import look_alikes
+from vqadata.cleaning.survey import Survey
+from vqadata.groundwork.digests import bytes_digest
+from vqadata.groundwork.long_dict import LongDict
 from vqadata.images.candidates import NEAREST
 from vqadata.images.edit import in_words
 from vqadata.images.near_pairs import Level, Search
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
-from vqadata.long_dict import LongDict
 from vqadata.steps import Cleaner, Verdict
-from vqadata.survey import Survey
 from vqadata.words.question_text import normalised
 
 if TYPE_CHECKING:

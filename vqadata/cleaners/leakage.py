@@ -27,15 +27,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
-from vqadata import look_alikes
+from vqadata.cleaning import look_alikes
+from vqadata.cleaning.leaks import Leak, Leaks, Matrix, Partner, Pictures, Place, Questions, Shown
+from vqadata.cleaning.survey import Survey
 from vqadata.images.edit import in_words
 from vqadata.images.near_pairs import NearPair, Search
 from vqadata.images.view import View
-from vqadata.leaks import Leak, Leaks, Matrix, Partner, Pictures, Place, Questions, Shown
 from vqadata.ledger import Rejection
 from vqadata.shards.reader import open_shards
 from vqadata.steps import Cleaner, Verdict
-from vqadata.survey import Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa

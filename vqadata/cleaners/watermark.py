@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field, PrivateAttr
 
-from vqadata.engine_choice import Choice, choose, load
+from vqadata.cleaning.engine_choice import Choice, choose, load
+from vqadata.cleaning.survey import Survey
+from vqadata.cleaning.text_engine import EngineOptions, TextEngine
 from vqadata.errors import MissingExtraError
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
 from vqadata.overlay.paper import is_paper
 from vqadata.overlay.tally import OverlayTally
 from vqadata.steps import Cleaner, Verdict
-from vqadata.survey import Survey
-from vqadata.text_engine import EngineOptions, TextEngine
 from vqadata.watermarks.ground import lies_over
 from vqadata.watermarks.inquest import Inquest, read_pictures
 from vqadata.watermarks.lexicon import Lexicon

@@ -21,10 +21,10 @@ from concurrent.futures import Future
 from itertools import chain
 from typing import Any, Generic
 
-from vqadata.digests import code_digest
 from vqadata.engine.order import Order
 from vqadata.engine.stage import AHEAD, Engine, Receipt, Spec, Stage
 from vqadata.errors import MissingExtraError, VqaDataError
+from vqadata.groundwork.digests import code_digest
 
 PAUSE = 0.05
 """Seconds after which new specs are looked for while none is done."""

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from vqadata.collecting import Collection
+from vqadata.exporting.collecting import Collection
+from vqadata.exporting.outbox import Outbox, Part, file_bytes
 from vqadata.layouts.card import COLUMN_WORDS, known_licence, note_licences
 from vqadata.layouts.flat import flat_batches, flat_fields, flat_schema
 from vqadata.layouts.parquet import ParquetFiles
-from vqadata.outbox import Outbox, Part, file_bytes
 from vqadata.shards.features import image_type
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export

@@ -23,9 +23,9 @@ from typing import ClassVar
 import yaml
 from pydantic import Field
 
-from vqadata.collecting import Collection
+from vqadata.exporting.collecting import Collection
+from vqadata.exporting.outbox import CONVERSATION_TURN, SEVERAL_PICTURES, Outbox, file_bytes
 from vqadata.layouts.tar_shards import TAR, TarShards, document_of, repeated_size, shown_rows
-from vqadata.outbox import CONVERSATION_TURN, SEVERAL_PICTURES, Outbox, file_bytes
 from vqadata.shards.manifest import BatchEntry
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export

@@ -18,11 +18,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from vqadata.collecting import Collection
+from vqadata.exporting.collecting import Collection
+from vqadata.exporting.outbox import Outbox, file_bytes
 from vqadata.layouts.card import CardFacts, known_licence, note_licences, write_card
 from vqadata.layouts.flat import flat_batches, flat_fields, flat_schema
 from vqadata.layouts.parquet import ParquetFiles
-from vqadata.outbox import Outbox, file_bytes
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export
 

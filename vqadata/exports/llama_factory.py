@@ -23,10 +23,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from vqadata.collecting import Collection
-from vqadata.conversations import Conversation
+from vqadata.exporting.collecting import Collection
+from vqadata.exporting.conversations import Conversation
+from vqadata.exporting.outbox import Outbox
 from vqadata.layouts.chat_export import ChatExport, messages, question_ids
-from vqadata.outbox import Outbox
 from vqadata.shards.reader import Shards
 
 MARK = "<image>"

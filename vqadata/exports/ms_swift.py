@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from vqadata.conversations import Conversation
+from vqadata.exporting.conversations import Conversation
+from vqadata.exporting.outbox import Outbox
 from vqadata.layouts.chat_export import ChatExport, messages, question_ids
-from vqadata.outbox import Outbox
 from vqadata.shards.reader import Shards
 
 MARK = "<image>"

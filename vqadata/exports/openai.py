@@ -21,10 +21,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from vqadata.conversations import Conversation, Parts
-from vqadata.export_rows import StoredPicture
+from vqadata.exporting.conversations import Conversation, Parts
+from vqadata.exporting.outbox import Outbox
+from vqadata.exporting.rows import StoredPicture
 from vqadata.layouts.chat_export import ChatExport, question_ids
-from vqadata.outbox import Outbox
 from vqadata.shards.reader import Shards
 
 

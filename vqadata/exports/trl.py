@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from vqadata.collecting import Collection
-from vqadata.conversations import Conversation, Parts
+from vqadata.exporting.collecting import Collection
+from vqadata.exporting.conversations import Conversation, Parts
+from vqadata.exporting.outbox import Outbox, file_bytes
 from vqadata.layouts.card import CardFacts, known_licence, note_licences, write_card
 from vqadata.layouts.chat_export import ChatExport
 from vqadata.layouts.gathered import Gathered
 from vqadata.layouts.parquet import ParquetFiles
-from vqadata.outbox import Outbox, file_bytes
 from vqadata.shards.features import features_metadata, image_type
 from vqadata.shards.reader import Shards
 

@@ -22,8 +22,9 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Any, ClassVar
 
-from vqadata.collecting import Collection
-from vqadata.export_rows import PictureRow, picture_rows
+from vqadata.exporting.collecting import Collection
+from vqadata.exporting.outbox import CONVERSATION_TURN, NO_PICTURE, SEVERAL_PICTURES, Outbox
+from vqadata.exporting.rows import PictureRow, picture_rows
 from vqadata.layouts.ordered_json import UnorderedRows, write_lists
 from vqadata.layouts.vqa_rebuild import (
     COLUMNS,
@@ -34,7 +35,6 @@ from vqadata.layouts.vqa_rebuild import (
     originals_of,
     question_as_written,
 )
-from vqadata.outbox import CONVERSATION_TURN, NO_PICTURE, SEVERAL_PICTURES, Outbox
 from vqadata.shards.manifest import InputForm, Manifest
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export

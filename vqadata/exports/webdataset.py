@@ -19,8 +19,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from vqadata.exporting.outbox import Outbox, file_bytes
 from vqadata.layouts.tar_shards import TarShards, document_of, repeated_size, shown_rows
-from vqadata.outbox import Outbox, file_bytes
 from vqadata.shards.manifest import BatchEntry
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeAlias
 
-from vqadata.digests import bytes_digest
+from vqadata.groundwork.digests import bytes_digest
+from vqadata.groundwork.long_dict import LongDict
 from vqadata.images.embedded import EmbeddedPictures
 from vqadata.images.fetch import FetchError, Limits, fetch, is_url
 from vqadata.images.resolve import COCO_NAME, Found, Resolver
-from vqadata.long_dict import LongDict
 
 Names: TypeAlias = tuple[str, ...]
 """The pictures of one question, in order."""

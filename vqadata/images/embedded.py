@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-from vqadata.digests import bytes_digest
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.images.resolve import Found
 
 FILE = "embedded-pictures"

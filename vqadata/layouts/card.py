@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from vqadata.collecting import Collection
-from vqadata.outbox import Outbox, Part
+from vqadata.exporting.collecting import Collection
+from vqadata.exporting.outbox import Outbox, Part
 from vqadata.record import Record
 from vqadata.shards.features import card_features
 from vqadata.shards.reader import Shards

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from vqadata.conversations import (
+from vqadata.exporting.conversations import (
     BAD_PLACEHOLDER,
     COLUMNS,
     Conversation,
@@ -24,8 +24,8 @@ from vqadata.conversations import (
     is_special,
     with_marks,
 )
-from vqadata.export_rows import PictureRow, picture_rows
-from vqadata.outbox import NO_ANSWER, Outbox
+from vqadata.exporting.outbox import NO_ANSWER, Outbox
+from vqadata.exporting.rows import PictureRow, picture_rows
 from vqadata.shards.reader import Shards
 from vqadata.steps import Export
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from vqadata.converting.look import COLUMNAR, look_at_file
 from vqadata.errors import VqaDataError
 from vqadata.layouts.chat import Conversation, Role, Utterance
 from vqadata.layouts.messages import (
@@ -24,7 +25,6 @@ from vqadata.layouts.messages import (
 from vqadata.layouts.turns import earlier_turns
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, extra_json, json_type
 from vqadata.ledger import Rejection
-from vqadata.look import COLUMNAR, look_at_file
 from vqadata.reading.inputs import read_input
 from vqadata.reading.json_scan import RawRecord
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vqadata.errors import OptionError
+from vqadata.groundwork.yaml_file import read_mapping
 from vqadata.layouts.field_path import NOTHING, FieldPath, look_up, nearest, split_path
-from vqadata.yaml_file import read_mapping
 
 NAMES = (
     "image", "question", "answer", "answers", "question_id", "image_id", "choices",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vqadata.export_rows import UNREADABLE_PICTURE, batch_rows
+from vqadata.exporting.outbox import Outbox
+from vqadata.exporting.rows import UNREADABLE_PICTURE, batch_rows
 from vqadata.layouts.parquet import GROUP_BYTES, GROUP_ROWS
-from vqadata.outbox import Outbox
 from vqadata.record import record_fields
 from vqadata.shards.features import features_metadata, image_type
 from vqadata.shards.reader import Shards
@@ -15,7 +15,7 @@ from vqadata.shards.reader import Shards
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vqadata.spill import Numbers
+    from vqadata.groundwork.spill import Numbers
 
 
 def flat_fields() -> list[pa.Field]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from vqadata.collecting import Collection
-from vqadata.outbox import Outbox, Part
-from vqadata.spill import Spill
+from vqadata.exporting.collecting import Collection
+from vqadata.exporting.outbox import Outbox, Part
+from vqadata.groundwork.spill import Spill
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqadata.outbox import Outbox, Part
+from vqadata.exporting.outbox import Outbox, Part
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vqadata.id_index import IdIndex
+from vqadata.groundwork.id_index import IdIndex
 from vqadata.images.embedded import Encoded, picture_data, picture_from
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import BadRecord

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
+from vqadata.converting.look import COLUMNAR, FileLook, Look
 from vqadata.errors import VqaDataError
 from vqadata.layouts.row_reading import Lost, Reading
 from vqadata.layouts.table import Table, read_table
-from vqadata.look import COLUMNAR, FileLook, Look
 from vqadata.reading.inputs import ledger_names
 from vqadata.reading.json_scan import RawRecord
 from vqadata.reading.packed import PACKED_SUFFIXES

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vqadata.export_rows import PictureRow, StoredPicture, picture_rows
-from vqadata.outbox import NO_PICTURE, Outbox, Part
+from vqadata.exporting.outbox import NO_PICTURE, Outbox, Part
+from vqadata.exporting.rows import PictureRow, StoredPicture, picture_rows
 from vqadata.record import Record
 from vqadata.shards.manifest import BatchEntry
 from vqadata.shards.reader import Shards

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from vqadata.groundwork.stretches import woven
 from vqadata.layouts.typed import BadRecord, decode_record, extra_json
 from vqadata.layouts.vqa_alike import AlikeReader
 from vqadata.layouts.vqa_shapes import (
@@ -31,7 +32,6 @@ from vqadata.ledger import Rejection
 from vqadata.reading.json_blocks import Block, JsonBlocks
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Answer
-from vqadata.stretches import woven
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqadata.id_index import UNKNOWN
+from vqadata.groundwork.id_index import UNKNOWN
+from vqadata.groundwork.spill import Spill
+from vqadata.groundwork.stretches import kept_rows
 from vqadata.layouts.typed import extra_json
 from vqadata.layouts.vqa_reading import (
     ANSWERED,
@@ -32,8 +34,6 @@ from vqadata.layouts.vqa_reading import (
 from vqadata.layouts.vqa_written import both_extras
 from vqadata.ledger import Ledger, Rejection
 from vqadata.record import record_schema
-from vqadata.spill import Spill
-from vqadata.stretches import kept_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

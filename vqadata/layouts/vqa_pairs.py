@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from vqadata.look import FileLook, Look
+from vqadata.converting.look import FileLook, Look
 from vqadata.steps import Recognition
 
 _SUBSET = re.compile(r"(?:train|val(?:id)?|test)(?:-dev|-std)?(?:20\d\d)?")

@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vqadata.id_index import UNKNOWN, FirstMentions, IdIndex
+from vqadata.groundwork.id_index import UNKNOWN, FirstMentions, IdIndex
+from vqadata.groundwork.paged import Paged
+from vqadata.groundwork.spill import Spill
+from vqadata.groundwork.stretches import kept_rows
 from vqadata.layouts.vqa_columns import Bad, ColumnReader, Columns
 from vqadata.layouts.vqa_shapes import Annotation, Question, answers_type
 from vqadata.layouts.vqa_written import input_form
 from vqadata.ledger import Ledger, Rejection
-from vqadata.paged import Paged
 from vqadata.reading.json_blocks import JsonBlocks
 from vqadata.record import Origin
-from vqadata.spill import Spill
-from vqadata.stretches import kept_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vqadata.id_index import Numbers
+    from vqadata.groundwork.id_index import Numbers
 
 DUPLICATE_ID = "duplicate-question-id"
 UNANSWERED = "question-without-answers"

@@ -14,8 +14,8 @@ from typing import Any
 
 from vqadata.layouts.vqa_written import AS_WRITTEN, OF_QUESTION
 from vqadata.ledger import select_entries
-from vqadata.markup import MARKUP, TEXTS
 from vqadata.shards.manifest import InputForm
+from vqadata.words.markup import MARKUP, TEXTS
 
 COLUMNS = (
     "question_id", "image_id", "image_path", "more_image_paths", "text", "dialog_id", "answer",

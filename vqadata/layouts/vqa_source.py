@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from vqadata.converting.look import FileLook, Look
 from vqadata.layouts.vqa_join import join
 from vqadata.layouts.vqa_pairs import is_annotations, is_questions, recognised_pairs
 from vqadata.layouts.vqa_reading import Earlier, Files, Mapping
-from vqadata.look import FileLook, Look
 from vqadata.reading.inputs import ledger_names
 from vqadata.reading.json_blocks import JsonBlocks
 from vqadata.steps import Recognition, Source, Workspace

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from vqadata.digests import bytes_digest
 from vqadata.errors import ShardError
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.loader.cells import cells_of, offsets_of, presence
 from vqadata.shards.file_system import is_url
 from vqadata.shards.message import MessageError

@@ -16,12 +16,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vqadata.digests import file_digest
+from vqadata.cleaning.text_engine import EngineOptions, TextEngine, TextLine
 from vqadata.errors import MissingExtraError, VqaDataError
-from vqadata.text_engine import EngineOptions, TextEngine, TextLine
+from vqadata.groundwork.digests import file_digest
 
 if TYPE_CHECKING:
-    from vqadata.text_engine import Rgb
+    from vqadata.cleaning.text_engine import Rgb
 
 SHA256 = {
     "craft_mlt_25k.pth": "4a5efbfb48b4081100544e75e1e2b57f8de3d84f213004b14b85fd4b3748db17",

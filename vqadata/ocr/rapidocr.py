@@ -4,7 +4,7 @@ Its wheel holds the weights (Apache-2.0), so it reads offline at once. Source:
 https://github.com/RapidAI/RapidOCR. Two of its defaults are changed, both measured: pictures are
 normalised as the models were trained (mean and deviation of ImageNet), which reads more marks and
 sees less text where there is none; and the size of a picture is not changed, which is done before
-(:func:`vqadata.text_engine.fit`).
+(:func:`vqadata.cleaning.text_engine.fit`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vqadata.digests import file_digest
+from vqadata.cleaning.text_engine import EngineOptions, TextEngine, TextLine
 from vqadata.errors import MissingExtraError, VqaDataError
-from vqadata.text_engine import EngineOptions, TextEngine, TextLine
+from vqadata.groundwork.digests import file_digest
 
 if TYPE_CHECKING:
-    from vqadata.text_engine import Rgb
+    from vqadata.cleaning.text_engine import Rgb
 
 WEIGHTS = {"Det": "PP-OCRv6_det_small.onnx", "Rec": "PP-OCRv6_rec_small.onnx"}
 """Files of weights in the wheel, by task."""

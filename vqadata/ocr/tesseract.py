@@ -15,11 +15,11 @@ import subprocess
 from collections import defaultdict
 from typing import TYPE_CHECKING, ClassVar
 
+from vqadata.cleaning.text_engine import EngineOptions, TextEngine, TextLine
 from vqadata.errors import VqaDataError
-from vqadata.text_engine import EngineOptions, TextEngine, TextLine
 
 if TYPE_CHECKING:
-    from vqadata.text_engine import Rgb
+    from vqadata.cleaning.text_engine import Rgb
 
 LANGUAGE = {"en": "eng", "zh": "chi_sim"}
 """Tesseract's names of languages."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vqadata.findings import findings_schema
+from vqadata.cleaning.findings import findings_schema
 from vqadata.ledger import ledger_batches
 from vqadata.reports.history import (
     Command,
@@ -50,9 +50,9 @@ class Lists(NamedTuple):
     """The complete lists of a data set."""
 
     findings: pl.DataFrame
-    """Columns of :class:`vqadata.findings.Finding`; then ``command``, the name of what found it;
-    ``file`` and ``index`` of the record, for entries of the ledger that have no finding of their
-    own."""
+    """Columns of :class:`vqadata.cleaning.findings.Finding`; then ``command``, the name of what
+    found it; ``file`` and ``index`` of the record, for entries of the ledger that have no finding
+    of their own."""
     lost: pl.DataFrame
     """One row a lost row: columns :data:`PLACE`, :data:`WHY`, :data:`SAID`, ``raw`` (the record as
     it stood in its file), ``command`` and ``finding``, the number of its finding."""

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from vqadata.errors import VqaDataError
-from vqadata.folder_lock import folder_lock
-from vqadata.output_folder import UNFINISHED
-from vqadata.progress import Progress
+from vqadata.groundwork.folder_lock import folder_lock
+from vqadata.groundwork.output_folder import UNFINISHED
+from vqadata.groundwork.progress import Progress
 from vqadata.shards.cache import default_cache
 from vqadata.shards.file_system import HOPELESS, Patience, file_system
 from vqadata.shards.manifest import MANIFEST, Manifest, read_manifest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vqadata.run_events import Data, Run
+from vqadata.groundwork.run_events import Data, Run
 from vqadata.shards.manifest import Manifest, manifest_digest
 from vqadata.shards.reader import Shards
 from vqadata.shards.schema import shard_schema

@@ -10,10 +10,9 @@ from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
-from vqadata.digests import file_digest
 from vqadata.errors import VqaDataError
-from vqadata.ledger import Ledger
-from vqadata.output_folder import (
+from vqadata.groundwork.digests import file_digest
+from vqadata.groundwork.output_folder import (
     NOTHING,
     UNFINISHED,
     FolderKind,
@@ -22,6 +21,7 @@ from vqadata.output_folder import (
     sync_folder,
     sync_tree,
 )
+from vqadata.ledger import Ledger
 from vqadata.shards.destination import Destination, outgoing
 from vqadata.shards.file_system import is_url
 from vqadata.shards.journal import JOURNAL, Journal
@@ -51,7 +51,7 @@ told = logging.getLogger("vqadata.told")
 def new_folder(
     out: Path | str, overwrite: bool, run: str, scratch: Path | None = None
 ) -> Iterator[Path]:
-    """Prepare a folder for shards; see :func:`vqadata.output_folder.staged_folder`.
+    """Prepare a folder for shards; see :func:`vqadata.groundwork.output_folder.staged_folder`.
 
     Args:
         out: The output folder, or a URL, to which the finished folder is sent. Shards that an

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from vqadata.digests import bytes_digest
-from vqadata.output_folder import write_durably
+from vqadata.groundwork.digests import bytes_digest
+from vqadata.groundwork.output_folder import write_durably
 from vqadata.shards.manifest import InputEntry, ShardEntry, StepEntry
 from vqadata.shards.message import segment_lengths
 from vqadata.shards.scan import scan_shard

@@ -1,7 +1,7 @@
 """The manifest: what a finished folder promises. It is written last; readers trust nothing else.
 
 A folder without ``manifest.json`` is not a data set, whatever else lies in it. While a folder is
-being written it carries :data:`~vqadata.output_folder.UNFINISHED`.
+being written it carries :data:`~vqadata.groundwork.output_folder.UNFINISHED`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pydantic import (
     model_validator,
 )
 
-from vqadata.digests import file_digest
 from vqadata.errors import ShardError
-from vqadata.output_folder import UNFINISHED, write_durably
+from vqadata.groundwork.digests import file_digest
+from vqadata.groundwork.output_folder import UNFINISHED, write_durably
 
 MANIFEST = "manifest.json"
 PARTIAL_MANIFEST = f"{MANIFEST}.partial"

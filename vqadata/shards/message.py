@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from vqadata.digests import bytes_digest
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.shards.manifest import BatchEntry
 from vqadata.shards.schema import IMAGES, shard_schema
 

@@ -16,8 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vqadata.digests import bytes_digest
 from vqadata.errors import ShardError
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.shards.cache import BatchCache, default_cache
 from vqadata.shards.file_system import HOPELESS, Patience, file_system, is_url
 from vqadata.shards.manifest import MANIFEST, BatchEntry, FileEntry, ShardEntry, check_file

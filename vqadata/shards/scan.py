@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vqadata.digests import file_digest
+from vqadata.groundwork.digests import file_digest
 from vqadata.shards.manifest import ShardEntry
 
 CHUNK = 1 << 20

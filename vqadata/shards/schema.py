@@ -20,7 +20,7 @@ from vqadata.shards.features import features_metadata, image_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vqadata.spill import Numbers
+    from vqadata.groundwork.spill import Numbers
 
 
 MOST_BYTES = (1 << 31) - 1

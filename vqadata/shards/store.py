@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from vqadata.digests import bytes_digest
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.shards.manifest import FileEntry, ShardEntry, check_file, read_manifest_bytes
 from vqadata.shards.message import MessageError, Segments, check_around_pictures, checked_rows
 from vqadata.shards.scan import Fault, scan_shard

@@ -16,7 +16,7 @@ from vqadata.shards.reader import Shards, open_shards
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vqadata.spill import Numbers
+    from vqadata.groundwork.spill import Numbers
 
 SHOWN_INDEXES = 5
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from vqadata.digests import HashingFile
+from vqadata.groundwork.digests import HashingFile
 from vqadata.shards.journal import Journal, KeptShard
 from vqadata.shards.manifest import BatchEntry, ShardEntry
 from vqadata.shards.message import head_length, segment_lengths

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from vqadata.converting.look import FileLook, Look
 from vqadata.layouts.vqa_pairs import says_ok_vqa
 from vqadata.layouts.vqa_source import VqaSource
-from vqadata.look import FileLook, Look
 
 
 class CocoVqa(VqaSource):

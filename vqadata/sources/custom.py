@@ -24,6 +24,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from vqadata.converting.look import Look, is_keyed
+from vqadata.converting.suggest import told_by_fields
 from vqadata.errors import OptionError
 from vqadata.layouts.field_map import FieldMap, check_map, load_map
 from vqadata.layouts.mapped import check_paths, mapped_rows, question_columns, survey_table
@@ -33,11 +35,9 @@ from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import image_columns
 from vqadata.layouts.table import Table, read_table
 from vqadata.layouts.typed import BadRecord, extra_json
-from vqadata.look import Look, is_keyed
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition
-from vqadata.suggest import told_by_fields
 
 OWN = ("question_id", "split", "licence")
 """Names of a map whose columns are filled in where the map finds nothing."""

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from vqadata.converting.look import FileLook
 from vqadata.layouts.chat import TURN_ORDER, Conversation
 from vqadata.layouts.field_map import parse_map
 from vqadata.layouts.mapped import question_columns
@@ -38,7 +39,6 @@ from vqadata.layouts.rows import answer_columns, image_columns
 from vqadata.layouts.table import Table, read_table
 from vqadata.layouts.typed import BadRecord, extra_json
 from vqadata.ledger import Rejection
-from vqadata.look import FileLook
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 

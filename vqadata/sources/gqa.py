@@ -28,6 +28,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from vqadata.converting.look import Look
 from vqadata.layouts.field_path import look_up, without
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
@@ -35,7 +36,6 @@ from vqadata.layouts.rows import answer_columns, spelled
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
 from vqadata.layouts.vqa_source import picture_name
-from vqadata.look import Look
 from vqadata.reading.json_scan import RawRecord
 from vqadata.reading.split_names import split_of
 from vqadata.record import Row

@@ -25,8 +25,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from vqadata.column_plan import CHATS, Plan, tell_columns
-from vqadata.column_rows import planned_rows
+from vqadata.converting.column_plan import CHATS, Plan, tell_columns
+from vqadata.converting.column_rows import planned_rows
+from vqadata.converting.look import COLUMNAR, FileLook, Look
 from vqadata.errors import VqaDataError
 from vqadata.layouts.columnar_table import ColumnarTable, names_pictures
 from vqadata.layouts.dataset_card import card_of
@@ -34,7 +35,6 @@ from vqadata.layouts.field_map import load_map
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.table import Table
-from vqadata.look import COLUMNAR, FileLook, Look
 from vqadata.reading.json_scan import RawRecord
 from vqadata.reading.split_names import split_of
 from vqadata.record import Row

@@ -29,13 +29,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from vqadata.converting.look import Look
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.layouts.described import INFO, Described, entries_in, read_info
 from vqadata.layouts.messages import chat_rows
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.table import Table
-from vqadata.look import Look
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition

@@ -27,13 +27,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from vqadata.converting.look import FileLook, Look
 from vqadata.errors import VqaDataError
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import answer_columns
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
-from vqadata.look import FileLook, Look
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from vqadata.converting.look import FileLook
 from vqadata.layouts.chat import Conversation, Role, Utterance
 from vqadata.layouts.messages import chat_rows, content, pictures, undesired, worse_answers
 from vqadata.layouts.renamed import RenamedSource
@@ -25,7 +26,6 @@ from vqadata.layouts.table import Table
 from vqadata.layouts.turns import earlier_turns
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, extra_json, json_type
 from vqadata.ledger import Rejection
-from vqadata.look import FileLook
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 

@@ -31,6 +31,7 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import Field, field_validator
 
+from vqadata.converting.look import Look
 from vqadata.errors import VqaDataError
 from vqadata.images.embedded import Encoded
 from vqadata.layouts.row_reading import Lost
@@ -38,7 +39,6 @@ from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import Picture, answer_columns, named_choice, picture_of, spelled
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
-from vqadata.look import Look
 from vqadata.reading.inputs import read_input
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row

@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from vqadata.converting.look import FileLook
 from vqadata.layouts.chat import Conversation
 from vqadata.layouts.messages import chat_rows, pictures, utterance, utterances, worse_answers
 from vqadata.layouts.renamed import RenamedSource
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json
-from vqadata.look import FileLook
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 

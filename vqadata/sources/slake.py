@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 from pydantic import Field
 
+from vqadata.converting.look import Look
 from vqadata.layouts.field_path import place
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
@@ -33,7 +34,6 @@ from vqadata.layouts.rows import answer_columns
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
 from vqadata.ledger import Rejection
-from vqadata.look import Look
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition

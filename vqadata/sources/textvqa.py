@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from pydantic import Field
 
+from vqadata.converting.look import Look
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import spelled
@@ -39,7 +40,6 @@ from vqadata.layouts.side_file import SideFiles
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
 from vqadata.layouts.vqa_source import picture_name
-from vqadata.look import Look
 from vqadata.reading.inputs import ledger_names
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row

@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import msgspec
 from pydantic import Field
 
+from vqadata.converting.look import Look
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import Picture, nested_rows, picture_of, spelled, without_full_stop
 from vqadata.layouts.side_file import SideFiles
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
-from vqadata.look import Look
 from vqadata.reading.inputs import ledger_names
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row

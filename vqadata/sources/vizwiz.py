@@ -24,12 +24,12 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from vqadata.converting.look import FileLook, Look
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
 from vqadata.layouts.rows import Exported, Picture, picture_of, spelled
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import extra_json, typed_members
-from vqadata.look import FileLook, Look
 from vqadata.reading.json_scan import RawRecord
 from vqadata.reading.split_names import split_of
 from vqadata.record import Row

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from vqadata.converting.look import COLUMNAR, FileLook, Look
 from vqadata.layouts.columnar_table import ColumnarTable, plain
 from vqadata.layouts.mapped_value import is_nothing
 from vqadata.layouts.messages import pictures
@@ -33,7 +34,6 @@ from vqadata.layouts.rows import image_columns
 from vqadata.layouts.table import Table
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, extra_json, json_type
 from vqadata.ledger import Rejection
-from vqadata.look import COLUMNAR, FileLook, Look
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 from vqadata.steps import Recognition

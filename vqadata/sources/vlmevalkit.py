@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
+from vqadata.converting.look import FileLook
 from vqadata.images.embedded import SHORTEST_BASE64
 from vqadata.layouts.field_map import parse_map
 from vqadata.layouts.field_profile import is_picture
@@ -37,7 +38,6 @@ from vqadata.layouts.rows import image_columns
 from vqadata.layouts.table import Table, read_table
 from vqadata.layouts.typed import MISSING_FIELD, BadRecord, extra_json
 from vqadata.ledger import Rejection
-from vqadata.look import FileLook
 from vqadata.reading.json_scan import RawRecord
 from vqadata.record import Row
 

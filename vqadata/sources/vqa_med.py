@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from vqadata.converting.look import FileLook, Look, look_at_file
 from vqadata.layouts.piped import columns_of, read_piped
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.row_source import RowSource
@@ -33,7 +34,6 @@ from vqadata.layouts.table import Table
 from vqadata.layouts.typed import MISSING_FIELD, BadRecord
 from vqadata.layouts.vqa_source import picture_name
 from vqadata.ledger import Rejection
-from vqadata.look import FileLook, Look, look_at_file
 from vqadata.reading.json_scan import RawRecord
 from vqadata.reading.split_names import split_of
 from vqadata.record import Row

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from vqadata.spill import Numbers
+    from vqadata.groundwork.spill import Numbers
 
 PICTURES = "pictures"
 """The field that stands for the bytes of a question's pictures: the list of their digests."""

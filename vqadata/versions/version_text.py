@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from vqadata.printing import CELL, counted, table
-from vqadata.regrouping import RegroupOutcome
+from vqadata.commands.printing import CELL, counted, table
+from vqadata.rearranging.regrouping import RegroupOutcome
+from vqadata.rearranging.splitting import SplitOutcome
 from vqadata.shards.manifest import Manifest
 from vqadata.shards.reader import Shards
-from vqadata.splitting import SplitOutcome
 from vqadata.versions.comparison import Changed, Difference, OneSided
 from vqadata.versions.lineage import Otherwise
 

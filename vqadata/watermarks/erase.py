@@ -15,8 +15,8 @@ from vqadata.images.filled import chunk
 if TYPE_CHECKING:
     import numpy as np
 
+    from vqadata.cleaning.text_engine import Rgb
     from vqadata.overlay.zone import Grey
-    from vqadata.text_engine import Rgb
 
     Mask = np.ndarray[Any, np.dtype[np.bool_]]
     Box = tuple[int, int, int, int]

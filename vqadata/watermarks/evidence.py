@@ -12,8 +12,8 @@ from vqadata.overlay.finding import Overlay
 from vqadata.watermarks.sheet import SHOWN, Shown, write_pairs, write_sheet
 
 if TYPE_CHECKING:
-    from vqadata.survey import Survey
-    from vqadata.text_engine import Rgb
+    from vqadata.cleaning.survey import Survey
+    from vqadata.cleaning.text_engine import Rgb
     from vqadata.watermarks.erase import Box
     from vqadata.watermarks.recurrence import Recurring
 

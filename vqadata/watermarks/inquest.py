@@ -24,10 +24,10 @@ from vqadata.watermarks.sentence import Known, Policy, Sentence, is_told, said, 
 from vqadata.watermarks.sheet import Shown
 
 if TYPE_CHECKING:
+    from vqadata.cleaning.survey import Survey
+    from vqadata.cleaning.text_engine import Rgb, TextEngine
     from vqadata.images.view import View
     from vqadata.overlay.tally import OverlayTally
-    from vqadata.survey import Survey
-    from vqadata.text_engine import Rgb, TextEngine
     from vqadata.watermarks.erase import Box
 
 READS = "a question asks to read, so it is only flagged"

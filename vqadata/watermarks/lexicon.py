@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vqadata.errors import OptionError
+from vqadata.groundwork.yaml_file import read_mapping
 from vqadata.watermarks.key import has_han, plain
 from vqadata.watermarks.spot import Spot
-from vqadata.yaml_file import read_mapping
 
 TERMS = Path(__file__).parent / "terms.yaml"
 """The terms that are shipped."""

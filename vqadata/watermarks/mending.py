@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from vqadata.cleaning.text_engine import TextEngine, TextLine
 from vqadata.overlay.finding import Overlay
 from vqadata.overlay.template import see
-from vqadata.text_engine import TextEngine, TextLine
 from vqadata.watermarks.content import is_clinical
 from vqadata.watermarks.erase import (
     STEPS,
@@ -31,8 +31,8 @@ from vqadata.watermarks.marks import Mark
 if TYPE_CHECKING:
     import numpy as np
 
+    from vqadata.cleaning.text_engine import Rgb
     from vqadata.images.view import View
-    from vqadata.text_engine import Rgb
     from vqadata.watermarks.erase import Box, Mask
 
 LARGE = 0.09

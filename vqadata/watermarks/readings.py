@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from vqadata.cleaning.text_engine import TextLine
+from vqadata.groundwork.progress import Progress
 from vqadata.images.header import BadPicture
 from vqadata.overlay.paper import is_paper
-from vqadata.progress import Progress
-from vqadata.text_engine import TextLine
 from vqadata.watermarks.ground import lies_over
 from vqadata.watermarks.marks import Reading
 from vqadata.watermarks.mending import colourful
@@ -18,8 +18,8 @@ from vqadata.watermarks.spot import spots
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vqadata.survey import Survey
-    from vqadata.text_engine import TextEngine
+    from vqadata.cleaning.survey import Survey
+    from vqadata.cleaning.text_engine import TextEngine
 
 COLUMNS = [
     *("digest", "group", "read_width", "read_height"),

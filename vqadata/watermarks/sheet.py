@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from vqadata.text_engine import Rgb
+    from vqadata.cleaning.text_engine import Rgb
     from vqadata.watermarks.erase import Box
 
 SHOWN = 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vqadata.text_engine import TextLine
+from vqadata.cleaning.text_engine import TextLine
 from vqadata.watermarks.key import key
 
 BAND = 0.18

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from vqadata.errors import OptionError
-from vqatrain import model as models
 from vqatrain.composing.language import Language, find_language
 from vqatrain.composing.tower import Tower, find_tower
 from vqatrain.config import TrainConfig
-from vqatrain.family import Loaded
+from vqatrain.models import model as models
+from vqatrain.models.family import Loaded
 
 if TYPE_CHECKING:
     import torch

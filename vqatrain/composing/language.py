@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.errors import OptionError
-from vqatrain import model as models
 from vqatrain.families.llava import Llava
 from vqatrain.families.perception_lm import PerceptionLm
-from vqatrain.family import families_of_types
+from vqatrain.models import model as models
+from vqatrain.models.family import families_of_types
 
 if TYPE_CHECKING:
     import torch

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vqadata.errors import MissingExtraError, OptionError
-from vqatrain import model as models
-from vqatrain import tiny
 from vqatrain.composing.language import IMAGE_TOKEN, Language, made
 from vqatrain.families.perception_lm import TIMM, VIDEO_TOKEN, tiny_tower
-from vqatrain.family import families_of_types
+from vqatrain.models import model as models
+from vqatrain.models import tiny
+from vqatrain.models.family import families_of_types
 
 if TYPE_CHECKING:
     import torch

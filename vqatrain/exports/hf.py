@@ -11,9 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vqatrain import model as models
-from vqatrain.exporting import ModelExport
-from vqatrain.family import Loaded
+from vqatrain.delivering.exporting import ModelExport
+from vqatrain.models import model as models
+from vqatrain.models.family import Loaded
 
 USAGE = """# Use
 

@@ -3,7 +3,7 @@
 Source: https://huggingface.co/docs/transformers (``transformers.exporters``), https://onnx.ai. The
 parts are vision tower, projector, token embeddings, language model with its cache, output layer;
 all are free in batch size, length and number of patches. ``vqatrain eval``, ``infer`` and ``serve``
-take the folder as a model (:mod:`vqatrain.graphs`).
+take the folder as a model (:mod:`vqatrain.answering.graphs`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from vqadata.errors import MissingExtraError
-from vqatrain import graphs
-from vqatrain.exporting import ModelExport
-from vqatrain.family import Loaded
+from vqatrain.answering import graphs
+from vqatrain.delivering.exporting import ModelExport
+from vqatrain.models.family import Loaded
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -31,8 +31,8 @@ USAGE = """# Use
 
 Each part of the model is a graph (`*.onnx`, weights beside it in `*.onnx.data`), free in batch
 size, length and number of patches; `export.json` names inputs and outputs. What goes on between
-the parts is the code of transformers (`vqatrain/graphs.py`). Questions ended with {suffix!r} in
-training; `preprocessing.json` has the rest.
+the parts is the code of transformers (`vqatrain/answering/graphs.py`). Questions ended with
+{suffix!r} in training; `preprocessing.json` has the rest.
 
 ## TensorRT (written down, not run)
 
@@ -63,7 +63,7 @@ class Onnx(ModelExport):
         for package in PACKAGES:
             if importlib.util.find_spec(package) is None:
                 raise MissingExtraError("--format onnx", "onnx", package)
-        from vqatrain.graph_export import to_graphs
+        from vqatrain.delivering.graph_export import to_graphs
 
         with _quiet():
             to_graphs(loaded).save_pretrained(folder)

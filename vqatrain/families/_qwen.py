@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from vqatrain import tiny
-from vqatrain.family import Family, Loaded
+from vqatrain.models import tiny
+from vqatrain.models.family import Family, Loaded
 
 TINY_PICTURES: dict[str, Any] = {
     "patch_size": tiny.PATCH, "merge_size": tiny.MERGE, "temporal_patch_size": 2,

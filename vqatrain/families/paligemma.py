@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from vqatrain import tiny
-from vqatrain.family import Family, Loaded
+from vqatrain.models import tiny
+from vqatrain.models.family import Family, Loaded
 
 
 class PaliGemma(Family):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from vqatrain import tiny
 from vqatrain.families import _qwen
+from vqatrain.models import tiny
 
 
 class Qwen25Vl(_qwen.QwenVl):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.consensus import ENOUGH
-from vqatrain.metric import Consensus
+from vqatrain.scoring.consensus import ENOUGH
+from vqatrain.scoring.metric import Consensus
 
 
 class AOkvqa(Consensus):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vqatrain.metric import Metric, RecordView, source_field
+from vqatrain.scoring.metric import Metric, RecordView, source_field
 
 
 class AOkvqaChoice(Metric):

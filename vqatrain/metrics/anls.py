@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vqatrain.edit_distance import edit_distance
-from vqatrain.metric import Metric, RecordView
+from vqatrain.scoring.edit_distance import edit_distance
+from vqatrain.scoring.metric import Metric, RecordView
 
 THRESHOLD = 0.5
 """Normalised distance from which an answer is wrong."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vqatrain.answer_text import normalise, one_line
-from vqatrain.metric import F1, RecordView, source_field
+from vqatrain.scoring.answer_text import normalise, one_line
+from vqatrain.scoring.metric import F1, RecordView, source_field
 
 
 class Answerability(F1):

@@ -14,9 +14,9 @@ import string
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.answer_text import ARTICLES, NUMBER_WORDS
-from vqatrain.consensus import ENOUGH, mean_leave_one_out
-from vqatrain.metric import Consensus
+from vqatrain.scoring.answer_text import ARTICLES, NUMBER_WORDS
+from vqatrain.scoring.consensus import ENOUGH, mean_leave_one_out
+from vqatrain.scoring.metric import Consensus
 
 ANSWER = re.compile(r"ANSWER:\s*(.*)", re.IGNORECASE)
 COMMA = re.compile(r"(?<=\d),(?=\d)")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vqatrain.consensus import ENOUGH
 from vqatrain.metrics.evalscope_vqav2 import EvalscopeVqav2
+from vqatrain.scoring.consensus import ENOUGH
 
 
 class EvalscopeVqav21140(EvalscopeVqav2):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vqatrain.metric import Metric, RecordView
+from vqatrain.scoring.metric import Metric, RecordView
 
 
 class ExactMatch(Metric):

@@ -1,15 +1,16 @@
 """GQA accuracy: the prediction is the short answer, to the letter.
 
 Source: Hudson and Manning, CVPR 2019 (https://arxiv.org/abs/1902.09506), and ``eval.py`` of the
-data set's download. Consistency is computed beside it (:mod:`vqatrain.consistency`); validity,
-plausibility and distribution need lists that were made from the scene graphs, and are not.
+data set's download. Consistency is computed beside it (:mod:`vqatrain.scoring.consistency`);
+validity, plausibility and distribution need lists that were made from the scene graphs, and are
+not.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from vqatrain.metric import Metric, RecordView
+from vqatrain.scoring.metric import Metric, RecordView
 
 
 class Gqa(Metric):

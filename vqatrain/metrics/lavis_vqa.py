@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.answer_text import normalise, one_line, unpunctuated
-from vqatrain.consensus import scores_by_record
-from vqatrain.metric import Consensus, RecordView
+from vqatrain.scoring.answer_text import normalise, one_line, unpunctuated
+from vqatrain.scoring.consensus import scores_by_record
+from vqatrain.scoring.metric import Consensus, RecordView
 
 
 class LavisVqa(Consensus):

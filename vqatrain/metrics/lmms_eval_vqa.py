@@ -12,9 +12,9 @@ import statistics
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.answer_text import eval_ai
-from vqatrain.consensus import leave_one_out
-from vqatrain.metric import Consensus
+from vqatrain.scoring.answer_text import eval_ai
+from vqatrain.scoring.consensus import leave_one_out
+from vqatrain.scoring.metric import Consensus
 
 
 class LmmsEvalVqa(Consensus):

@@ -12,9 +12,9 @@ import statistics
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.answer_text import PERIOD, normalise, one_line
-from vqatrain.consensus import scores_by_record
-from vqatrain.metric import Consensus, RecordView
+from vqatrain.scoring.answer_text import PERIOD, normalise, one_line
+from vqatrain.scoring.consensus import scores_by_record
+from vqatrain.scoring.metric import Consensus, RecordView
 
 COMMAS = re.compile(r"(?<=\d),+(?=\d)")
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.answer_text import eval_ai, one_line
 from vqatrain.metrics.lmms_eval_vqav2 import LmmsEvalVqav2, form
+from vqatrain.scoring.answer_text import eval_ai, one_line
 
 
 class LmmsEvalVqav2030(LmmsEvalVqav2):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from vqatrain.metric import Metric, RecordView
+from vqatrain.scoring.metric import Metric, RecordView
 
 LETTER = re.compile(
     r"^(?:(?:the )?(?:correct )?(?:answer|option|choice)(?: is)?\s*:?\s*)?"

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vqatrain.answer_text import normalise, one_line
-from vqatrain.consensus import vqa_accuracy
-from vqatrain.metric import Metric, RecordView
+from vqatrain.scoring.answer_text import normalise, one_line
+from vqatrain.scoring.consensus import vqa_accuracy
+from vqatrain.scoring.metric import Metric, RecordView
 
 
 class OkVqa(Metric):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vqatrain.metric import Metric, RecordView
+from vqatrain.scoring.metric import Metric, RecordView
 
 TOLERANCE = 0.05
 """Largest relative difference from the target."""

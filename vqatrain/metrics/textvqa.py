@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.answer_text import eval_ai
-from vqatrain.metric import Consensus
+from vqatrain.scoring.answer_text import eval_ai
+from vqatrain.scoring.metric import Consensus
 
 
 class Textvqa(Consensus):

@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.answer_text import normalise, one_line
-from vqatrain.consensus import leave_one_out
-from vqatrain.metric import Consensus
+from vqatrain.scoring.answer_text import normalise, one_line
+from vqatrain.scoring.consensus import leave_one_out
+from vqatrain.scoring.metric import Consensus
 
 PERIOD = re.compile(r"(?<!\d)\.(?!\d)")
 

@@ -6,7 +6,7 @@ a013f00. A prediction scores the mean, over the annotators, of
 ``min(matches among the others / 3, 1)``.
 
 Quirks are kept, because scores in papers have them; see
-:func:`vqatrain.consensus.official_scores` and :mod:`vqatrain.answer_text`.
+:func:`vqatrain.scoring.consensus.official_scores` and :mod:`vqatrain.scoring.answer_text`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.consensus import official_forms, vqa_accuracy
-from vqatrain.metric import Consensus, RecordView
+from vqatrain.scoring.consensus import official_forms, vqa_accuracy
+from vqatrain.scoring.metric import Consensus, RecordView
 
 
 class VqaAccuracy(Consensus):

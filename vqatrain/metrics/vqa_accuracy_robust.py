@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vqatrain.answer_text import normalise, one_line
-from vqatrain.metric import Consensus
+from vqatrain.scoring.answer_text import normalise, one_line
+from vqatrain.scoring.metric import Consensus
 
 
 class VqaAccuracyRobust(Consensus):

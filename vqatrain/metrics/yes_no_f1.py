@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vqatrain.answer_text import normalise, one_line
-from vqatrain.metric import F1, RecordView
+from vqatrain.scoring.answer_text import normalise, one_line
+from vqatrain.scoring.metric import F1, RecordView
 
 
 class YesNoF1(F1):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from vqadata.errors import VqaDataError
-from vqatrain.answerer import Said
+from vqatrain.answering.answerer import Said
 from vqatrain.config import ServeConfig
 from vqatrain.serving.engine import Engine, Job
 from vqatrain.serving.reply import Stream, completion, event

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vqadata.errors import VqaDataError
-from vqatrain.answerer import Answerer, Said
-from vqatrain.batch import Chat
+from vqatrain.answering.answerer import Answerer, Said
+from vqatrain.batches.batch import Chat
 from vqatrain.serving.room import Full
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import time
 import uuid
 from typing import Any
 
-from vqatrain.answerer import Said
+from vqatrain.answering.answerer import Said
 
 DONE = "data: [DONE]\n\n"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vqadata.errors import VqaDataError
-from vqatrain.batch import Chat
+from vqatrain.batches.batch import Chat
 from vqatrain.config import ServeConfig
 from vqatrain.data import download, open_picture, picture_header
 from vqatrain.serving.room import Full, Room

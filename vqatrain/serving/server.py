@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqadata.errors import OptionError
-from vqatrain.answerer import Answerer
+from vqatrain.answering.answerer import Answerer
 from vqatrain.config import ServeConfig
 from vqatrain.serving.app import Service, audit, build_app
 from vqatrain.serving.engine import Engine

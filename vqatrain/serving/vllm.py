@@ -15,10 +15,10 @@ import subprocess
 from pathlib import Path
 
 from vqadata.errors import OptionError
-from vqatrain import contract
-from vqatrain import model as models
+from vqatrain.batches import contract
 from vqatrain.config import ServeConfig
 from vqatrain.data import PICTURE_POLICY
+from vqatrain.models import model as models
 
 NOBODY = "none.invalid"
 """A host that cannot exist. Without a list vLLM fetches pictures from everywhere."""

@@ -1,0 +1,1 @@
+"""From shards to cleaner shards: the pass over pictures, what it keeps, and who judges."""

@@ -1,0 +1,1 @@
+"""From shards to the formats of other tools."""

@@ -1,0 +1,1 @@
+"""From shards to shards of other order: split, regroup, merge, pair, repair."""

@@ -1,0 +1,1 @@
+"""From examples to tensors: order, lengths, packing, and the contract of preprocessing."""

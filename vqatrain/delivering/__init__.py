@@ -1,0 +1,1 @@
+"""How a model comes and goes: download, merge, export."""

@@ -1,0 +1,1 @@
+"""EvalScope evaluates a served model."""

@@ -1,0 +1,1 @@
+"""Pairs for preference training from a model's own wrong answers."""
