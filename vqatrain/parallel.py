@@ -60,6 +60,9 @@ def arguments(name: str) -> dict[str, Any]:
             "Start them by torchrun; vqatrain launch --print shows how.",
         )  # fmt: skip
     if "zero_optimization" not in preset:
+        os.environ["ACCELERATE_USE_FSDP"] = (
+            "true"  # four-bit weights are loaded so that they can be cut
+        )
         return {"fsdp": True, "fsdp_config": preset}
     if importlib.util.find_spec("deepspeed") is None:
         raise MissingExtraError(f"--distributed {name}", "distributed", "deepspeed")
@@ -150,6 +153,18 @@ def fully_shard(trainer: Any) -> None:
         plugin = FullyShardedDataParallelPlugin(**trainer.args.fsdp_plugin_args)
         state.fsdp_plugin, state.distributed_type = plugin, DistributedType.FSDP
         trainer.is_fsdp_enabled = True
+
+
+def let_answer(trainer: Any) -> None:
+    """Have FSDP2 put weights together for ``generate`` too, which sees pictures before any forward.
+
+    ZeRO-3 does so for each module, and a model that has all its weights is left alone.
+    """
+    from torch.distributed.fsdp import register_fsdp_forward_method
+
+    for model in (trainer.model, getattr(trainer, "ref_model", None)):
+        if model is not None:
+            register_fsdp_forward_method(model, "generate")
 
 
 def whole_state(trainer: Any) -> dict[str, Any] | None:

@@ -29,14 +29,22 @@ def forget() -> None:
     gc.collect()
 
 
-def main(path: str) -> None:
+def train(job: dict[str, Any]) -> None:
+    """Train as the options say: on answers, or with ``dpo`` on pairs."""
     from vqatrain import DpoConfig, TrainConfig, dpo, run
 
+    options = {name: value for name, value in job.items() if name != "dpo"}
+    if job.get("dpo"):
+        dpo(DpoConfig(**options))
+    else:
+        run(TrainConfig(**options))
+
+
+def main(path: str) -> None:
     jobs: list[dict[str, Any]] = json.loads(Path(path).read_text())
     for job in jobs:
-        kind, train = (DpoConfig, dpo) if job.pop("dpo", False) else (TrainConfig, run)
         try:
-            train(kind(**job))  # type: ignore[operator,arg-type]
+            train(job)
         except Exception:  # noqa: BLE001
             traceback.print_exc()
             os._exit(1)  # the others would wait for this one

@@ -17,14 +17,14 @@ from vqadata import convert
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.sources.messages import Messages
 from vqatrain import DpoConfig, MergeConfig, dpo, merge
-from vqatrain.batches.batch import Batcher
+from vqatrain.batches.batch import IGNORED, Batcher
+from vqatrain.batches.pair_batch import PairBatcher, see_blanks
 from vqatrain.config import DataOptions
-from vqatrain.data import Questions, keep_pairs
+from vqatrain.data import Example, Questions, keep_pairs
 from vqatrain.models import model as models
 from vqatrain.models.family import family_names
 from vqatrain.scoring import habit
 from vqatrain.scoring.habit import Habit
-from vqatrain.training.preferences import PairBatcher
 
 
 def conversation(number: int) -> dict[str, Any]:
@@ -83,12 +83,24 @@ def test_every_tuning_learns_to_prefer(tuning: str, pairs: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_resumed_preferences_go_on_as_if_never_stopped(pairs: Path, tmp_path: Path) -> None:
-    options = {"max_steps": 4, "save_steps": 2, "lora_dropout": 0.1}
-    straight = dpo(config(pairs, tmp_path / "straight", **options))
-    checkpoint = straight / "checkpoints" / "checkpoint-2"
-    resumed = dpo(config(pairs, tmp_path / "resumed", **options, resume=checkpoint))
-    assert losses(resumed) == losses(straight)[2:]
+@pytest.mark.parametrize("tuning", ["full", "lora", "qlora"])
+def test_resumed_preferences_go_on_as_if_never_stopped(
+    tuning: str, pairs: Path, tmp_path: Path
+) -> None:
+    options = {
+        "tuning": tuning, "max_steps": 4, "save_steps": 1, "lora_dropout": 0.1, "batch_size": 3,
+        "gradient_accumulation": 2, "learning_rate": 1e-3,
+    }  # fmt: skip
+    straight = dpo(config(pairs, tmp_path / "straight", **options, workers=2))
+    for step in (1, 3):
+        checkpoint = straight / "checkpoints" / f"checkpoint-{step}"
+        resumed = dpo(config(pairs, tmp_path / str(step), **options, resume=checkpoint))
+        assert losses(resumed) == losses(straight)[step:]
+        assert (resumed / "trace.jsonl").read_bytes() == (straight / "trace.jsonl").read_bytes()
+        answered = [
+            json.loads((f / "run.json").read_text())["answers"] for f in (straight, resumed)
+        ]
+        assert answered[0] == answered[1]
 
 
 def test_pairs_are_the_rows_with_a_worse_answer(pairs: Path) -> None:
@@ -121,6 +133,36 @@ def test_a_pair_differs_in_the_answer_alone(family: str, pairs: Path) -> None:
     assert torch.equal(ids[:2][~mask[:2] & ~mask[2:]], ids[2:][~mask[:2] & ~mask[2:]])
     half = batch["pixel_values"].shape[0] // 2
     assert torch.equal(batch["pixel_values"][:half], batch["pixel_values"][half:])
+
+
+@pytest.mark.parametrize("family", family_names())
+def test_a_blank_picture_changes_nothing_of_pairs(family: str) -> None:
+    from trl.trainer.utils import add_fused_lm_head
+
+    asked = Example("1", [], "Who is there?", "me", rejected="a cat")
+    loaded = models.load(f"tiny:{family}", torch.float32, ["who is there me a cat"])
+    model, batcher = loaded.model.eval(), Batcher(loaded)
+    add_fused_lm_head(model)
+    see_blanks(model)
+
+    def said(batch: dict[str, Any]) -> Any:
+        mask = batch.pop("completion_mask")
+        labels = batch["input_ids"].masked_fill(mask == 0, IGNORED)
+        return model(**batch, labels=labels, fused_lm_head=True).log_probs.sum(1)
+
+    batch = PairBatcher(batcher)([asked])
+    assert len(batch["input_ids"]) == 2
+    found = said(batch)
+    assert found.shape == (2,)
+    found.sum().backward()
+    towers = [w for n, w in model.named_parameters() if ".patch_embed" in n or "projector" in n]
+    assert all(weight.grad is not None for weight in towers)
+    if family != "paligemma":  # its processor wants a picture
+        alone = batcher([asked, asked._replace(answer=asked.rejected)])
+        width, labels = alone.pop("logits_to_keep"), alone.pop("labels")
+        mask = torch.zeros_like(alone["input_ids"])
+        mask[:, -width:] = (labels != IGNORED).long()
+        assert torch.allclose(found, said(alone | {"completion_mask": mask}), atol=1e-4)
 
 
 @pytest.mark.parametrize(

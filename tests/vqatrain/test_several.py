@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import encoded
 from tests.vqatrain.conftest import COLOURS
+from tests.vqatrain.several import train
 from tests.vqatrain.test_training import losses
 from vqadata import convert
 from vqadata.errors import OptionError
@@ -28,15 +29,24 @@ ONE = {"lora_dropout": 0.0, "threads": 1, "logging_steps": 1, "report_to": "none
 COMMON: dict[str, Any] = {
     "model": "tiny:qwen2_5_vl", "max_steps": 3, "warmup_steps": 1, "learning_rate": 3e-3, **ONE,
 }  # fmt: skip
+PAIRS = {"dpo": True, "asked_rows": 3}
 
 TUNINGS = ("full", "lora", "qlora")
 SOME = [
     ("zero2_offload", "full"), ("zero3", "full"), ("zero3", "qlora"), ("fsdp2", "full"),
     ("fsdp2", "lora"),
 ]  # fmt: skip
+SOME_PAIRS = [("zero3", "full"), ("zero3", "lora"), ("fsdp2", "full"), ("fsdp2", "qlora")]
 ALL = [(mode, tuning) for mode in presets() for tuning in TUNINGS]
-MODES = ALL if "VQATRAIN_ALL_MODES" in os.environ else SOME
-"""What is held; all of it takes four minutes."""
+MODES, PAIR_MODES = (ALL, ALL) if "VQATRAIN_ALL_MODES" in os.environ else (SOME, SOME_PAIRS)
+"""What is held; all of it takes eight minutes."""
+
+GOES_ON: dict[str, dict[str, Any]] = {
+    "answers": {"tuning": "full"},
+    "packed": {"tuning": "lora", "batching": "packed", "max_tokens": 150},
+    "pairs": {"tuning": "lora", **PAIRS},
+}
+"""Runs that one process begins with two workers, and two processes go on with without any."""
 
 
 def row(number: int) -> dict[str, Any]:
@@ -44,7 +54,11 @@ def row(number: int) -> dict[str, Any]:
     colour, mark = COLOURS[number % 4], "<image>" if number % 2 else ""
     said = [{"role": "user", "content": f"{mark}What colour is part {number}?"},
             {"role": "assistant", "content": colour}]  # fmt: skip
-    return {"messages": said, "images": [f"{number % 4}.png"] if number % 2 else []}
+    return {
+        "messages": said,
+        "images": [f"{number % 4}.png"] if number % 2 else [],
+        "rejected_response": COLOURS[(number + 1) % 4],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +67,9 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, colour in enumerate(COLOURS):
         (folder / f"{number}.png").write_bytes(encoded(colour, (64, 64)))
     (folder / "rows.jsonl").write_text("".join(json.dumps(row(n)) + "\n" for n in range(16)))
-    convert(Messages(data=[folder / "rows.jsonl"], split="train"), folder / "shards")
+    rows = Messages(data=[folder / "rows.jsonl"], split="train", text_only="keep")
+    convert(rows, folder / "shards")
+    convert(rows, folder / "watched")
     return folder / "shards"
 
 
@@ -61,9 +77,19 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(mixed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same runs in one process."""
     out = tmp_path_factory.mktemp("alone")
+    common = COMMON | {"shards": mixed, "eval_shards": watched(mixed)}
     for tuning in TUNINGS:
-        run(TrainConfig(shards=mixed, out=out / tuning, tuning=tuning, save_steps=1, **COMMON))  # type: ignore[arg-type]
+        train(common | {"out": out / tuning, "tuning": tuning})
+        train(common | {"out": out / f"dpo-{tuning}", "tuning": tuning, **PAIRS})
+    begun = common | {"save_steps": 1, "workers": 2, "batch_size": 2, "gradient_accumulation": 2}
+    for name, options in GOES_ON.items():
+        train(begun | options | {"out": out / name})
     return out
+
+
+def watched(mixed: Path) -> str:
+    """Rows that are answered meanwhile."""
+    return str(mixed.parent / "watched")
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +97,21 @@ def several(mixed: Path, alone: Path, tmp_path_factory: pytest.TempPathFactory) 
     """All modes, one after the other, in two processes that are started once."""
     out = tmp_path_factory.mktemp("several")
     options = COMMON | {"shards": str(mixed), "batch_size": 1, "gradient_accumulation": 2}
+    options["eval_shards"] = watched(mixed)
     jobs = [
-        options | {"out": str(out / f"{mode}-{tuning}"), "tuning": tuning, "distributed": mode}
-        for mode, tuning in MODES
-    ]
-    checkpoint = str(alone / "full" / "checkpoints" / "checkpoint-1")
-    jobs.append(options | {"out": str(out / "goes-on"), "tuning": "full", "resume": checkpoint})
+        options | more | {"out": str(out / f"{name}{mode}-{tuning}"), "tuning": tuning,
+                          "distributed": mode}
+        for name, more, modes in (("", {}, MODES), ("dpo-", PAIRS, PAIR_MODES))
+        for mode, tuning in modes
+    ]  # fmt: skip
+    for name, more in GOES_ON.items():
+        checkpoint = str(alone / name / "checkpoints" / "checkpoint-1")
+        jobs.append(options | more | {"out": str(out / name), "resume": checkpoint})
     (out / "jobs.json").write_text(json.dumps(jobs))
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
          "-m", "tests.vqatrain.several", str(out / "jobs.json")],
-        capture_output=True, text=True, check=False, timeout=400, cwd=ROOT,
+        capture_output=True, text=True, check=False, timeout=60 * len(jobs), cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
                           "TORCH_EXTENSIONS_DIR": str(out / "compiled")},
     )  # fmt: skip
@@ -94,14 +124,36 @@ def several(mixed: Path, alone: Path, tmp_path_factory: pytest.TempPathFactory) 
 def test_several_processes_reach_the_losses_of_one(
     mode: str, tuning: str, alone: Path, several: Path
 ) -> None:
-    found = several / f"{mode}-{tuning}"
-    assert losses(found) == pytest.approx(losses(alone / tuning), abs=1e-3)
-    assert (found / "trace.jsonl").read_bytes() == (alone / tuning / "trace.jsonl").read_bytes()
-    ours, theirs = (json.loads((f / "run.json").read_text()) for f in (found, alone / tuning))
+    same_run(several / f"{mode}-{tuning}", alone / tuning, tuning)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "tuning"), PAIR_MODES)
+def test_several_processes_prefer_as_one(
+    mode: str, tuning: str, alone: Path, several: Path
+) -> None:
+    found, expected = several / f"dpo-{mode}-{tuning}", alone / f"dpo-{tuning}"
+    same_run(found, expected, tuning)
+    assert losses(found)[-1] < losses(found)[0] - 0.01
+    answers = [json.loads((f / "run.json").read_text())["answers"] for f in (found, expected)]
+    assert answers[0] == answers[1]
+
+
+def same_run(found: Path, expected: Path, tuning: str) -> None:
+    """Losses, scores, rows and weights are those of one process."""
+    assert losses(found) == pytest.approx(losses(expected), abs=1e-3)
+    assert scores(found) == pytest.approx(scores(expected), abs=1e-3)
+    assert (found / "trace.jsonl").read_bytes() == (expected / "trace.jsonl").read_bytes()
+    ours, theirs = (json.loads((f / "run.json").read_text()) for f in (found, expected))
     assert ours["parameters"] == theirs["parameters"]
-    weights, expected = saved(found, tuning), saved(alone / tuning, tuning)
-    assert weights.keys() == expected.keys()
-    assert max(float((weights[name] - expected[name]).abs().max()) for name in weights) < 2e-3
+    weights, others = saved(found, tuning), saved(expected, tuning)
+    assert weights.keys() == others.keys()
+    assert max(float((weights[name] - others[name]).abs().max()) for name in weights) < 2e-3
+
+
+def scores(folder: Path) -> list[float]:
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [value for entry in log for name, value in entry.items() if name.startswith("eval_")]
 
 
 def saved(folder: Path, tuning: str) -> dict[str, torch.Tensor]:
@@ -114,10 +166,11 @@ def saved(folder: Path, tuning: str) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_in_more_processes(alone: Path, several: Path) -> None:
-    assert losses(several / "goes-on") == pytest.approx(losses(alone / "full")[1:], abs=1e-4)
-    trace = (several / "goes-on" / "trace.jsonl").read_bytes()
-    assert trace == (alone / "full" / "trace.jsonl").read_bytes()
+@pytest.mark.parametrize("name", GOES_ON)
+def test_a_run_goes_on_in_more_processes(name: str, alone: Path, several: Path) -> None:
+    assert losses(several / name) == pytest.approx(losses(alone / name)[1:], abs=1e-4)
+    trace = (several / name / "trace.jsonl").read_bytes()
+    assert trace == (alone / name / "trace.jsonl").read_bytes()
 
 
 @pytest.mark.slow

@@ -8,23 +8,23 @@ ramble; so some rows are answered before and after, and a model that stops commi
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vqadata.errors import MissingExtraError, OptionError
-from vqatrain import parallel
-from vqatrain.batches.batch import IGNORED, Batcher
+from vqadata.errors import MissingExtraError
+from vqatrain.batches.batch import Batcher
 from vqatrain.batches.layout import lay_out
 from vqatrain.batches.packing import Collator
+from vqatrain.batches.pair_batch import PairBatcher, see_blanks
 from vqatrain.config import DpoConfig
 from vqatrain.data import Example, Questions, held_out, keep_pairs, trainable
 from vqatrain.models import model as models
 from vqatrain.models import tuning
-from vqatrain.pace import pace
+from vqatrain.pace import is_main, pace
 from vqatrain.scoring import habit
+from vqatrain.scoring.habit import Habit
 from vqatrain.training import run_folder, training
 
 
@@ -43,11 +43,8 @@ def dpo(config: DpoConfig) -> Path:
     """
     models.prepare_libraries()
     _require_trl()
-    if parallel.shards_weights(config.distributed):
-        raise OptionError(
-            "--distributed", f"{config.distributed} shards weights; answers are asked for before",
-            "ddp, zero1 or zero2",
-        )  # fmt: skip
+    from trl import DPOConfig
+
     started = time.time()
     run_folder.refuse_existing(config)
     training.refuse_missing(config)
@@ -57,25 +54,27 @@ def dpo(config: DpoConfig) -> Path:
     watched = held_out(config)
 
     step = pace(config)
-    arguments = training.arguments(config, step)
+    arguments = DPOConfig(
+        **training.arguments(config, step),
+        beta=config.beta, loss_type=[config.loss],
+        max_length=None,  # nothing is cut; picture tokens least of all
+    )  # fmt: skip
     loaded, agreed = training.load(config, questions.texts())
+    reference = None if config.adapters else training.load(config, questions.texts())[0].model
     batcher = Batcher(loaded, config.prompt_suffix)
     layout = lay_out(config, questions, batcher, loaded, step)
     labels = training.prove_labels(loaded, batcher, layout.schedule)
     asked = [questions.example(row) for row in range(min(config.asked_rows, len(questions)))]
-    before = habit.observe(loaded.model, batcher, asked)
-    reference = copy.deepcopy(loaded.model) if not config.adapters else None
     model = tuning.prepare(loaded.model, config)
 
     folder = run_folder.begin(config, loaded, labels)
-    trainer = _trainer(config, model, reference, batcher, arguments)
+    trainer = _trainer(model, reference, batcher, arguments)
     training.watch(trainer, config, batcher, watched)
     loss = training.train(trainer, config, folder, layout)
-    after = habit.observe(model, batcher, asked)
-    habit.warn(before, after)
+    before, after = _answers(trainer, batcher, asked)
+    if is_main():
+        habit.warn(before, after)
 
-    if reference is None:
-        model.delete_adapter("ref")  # TRL's copy of the adapter as it was
     run_folder.save(folder, config, trainer, loaded.processor, agreed)
     facts = training.facts(config, questions, layout, trainer)
     answers = {"before": before.model_dump(), "after": after.model_dump()}
@@ -84,30 +83,21 @@ def dpo(config: DpoConfig) -> Path:
     return folder
 
 
-class PairBatcher:
-    """Makes batches for TRL: all chosen answers, then all rejected ones.
+def _answers(trainer: Any, batcher: Batcher, asked: Sequence[Example]) -> tuple[Habit, Habit]:
+    """How the reference answers, and the model after its training.
 
-    Args:
-        batcher: Makes the batches of single answers.
+    Both are asked when the training is over: only then do processes that share weights know how to
+    put them together. The reference is still the model as it was.
     """
-
-    def __init__(self, batcher: Batcher) -> None:
-        """Keep the batcher."""
-        self._batcher = batcher
-
-    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
-        """A batch of twice as many rows as there are examples.
-
-        Returns:
-            The model's inputs, and ``completion_mask`` of the shape of ``input_ids``: 1 where a
-            token belongs to an answer.
-        """
-        rejected = [example._replace(answer=example.rejected) for example in examples]
-        batch = self._batcher([*examples, *rejected])
-        width, labels = batch.pop("logits_to_keep"), batch.pop("labels")
-        mask = batch["attention_mask"].new_zeros(batch["input_ids"].shape)
-        mask[:, -width:] = (labels != IGNORED).to(mask.dtype)
-        return batch | {"completion_mask": mask}
+    model, reference = trainer.model, trainer.ref_model
+    if reference is not None:
+        before = habit.observe(reference, batcher, asked)
+    else:
+        model.set_adapter("ref")  # TRL's copy of the adapter as it was
+        before = habit.observe(model, batcher, asked)
+        model.set_adapter("default")
+        model.delete_adapter("ref")
+    return before, habit.observe(model, batcher, asked)
 
 
 def _require_trl() -> None:
@@ -117,20 +107,18 @@ def _require_trl() -> None:
         raise MissingExtraError("vqatrain dpo", "dpo", "trl") from None
 
 
-def _trainer(
-    config: DpoConfig, model: Any, reference: Any, batcher: Batcher, arguments: dict[str, Any]
-) -> Any:
+def _trainer(model: Any, reference: Any, batcher: Batcher, arguments: Any) -> Any:
     """The trainer of TRL with our batches; its data set is only a shape."""
     from datasets import Dataset
-    from trl import DPOConfig, DPOTrainer
+    from trl import DPOTrainer
 
     from vqatrain.training.trainer import Traced
 
-    return type("PairTrainer", (Traced, DPOTrainer), {})(
+    types = {name: weight.dtype for name, weight in model.named_parameters()}
+    trainer = type("PairTrainer", (Traced, DPOTrainer), {})(
         model,
         ref_model=reference,
-        # Nothing is cut; picture tokens least of all.
-        args=DPOConfig(**arguments, beta=config.beta, loss_type=[config.loss], max_length=None),
+        args=arguments,
         data_collator=Collator(PairBatcher(batcher)),
         # TRL looks at the first row to tell whether there are pictures.
         train_dataset=Dataset.from_list(
@@ -138,3 +126,10 @@ def _trainer(
         ),
         processing_class=batcher.processor,
     )
+    for name, weight in model.named_parameters():
+        # TRL rounds the adapters of four-bit models to bfloat16; small steps would be lost in it.
+        weight.data = weight.data.to(types.get(name, weight.dtype))
+    for each in (trainer.model, trainer.ref_model):
+        if each is not None:
+            see_blanks(trainer.accelerator.unwrap_model(each))
+    return trainer

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback
 from vqadata.errors import VqaDataError
 from vqatrain import parallel
 from vqatrain.batches.packing import PLACES
+from vqatrain.models import quantise, tuning
 from vqatrain.training.trace import Trace
 
 
@@ -25,6 +26,14 @@ class Traced:
     args: Any
     accelerator: Any
     state: Any
+
+    def __init__(self, model: Any, *given: Any, **more: Any) -> None:
+        """Count the model as it is: TRL adds to it, and FSDP2 cuts it."""
+        self.counted = {
+            "parameters": tuning.count_parameters(model),
+            "quantised_layers": quantise.quantised_layers(model),
+        }
+        super().__init__(model, *given, **more)  # type: ignore[call-arg]
 
     def follow(self, trace: Trace) -> None:
         """Write this trace while training."""
@@ -92,6 +101,7 @@ class _Writer(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         parallel.check_sharded(self._trainer)
+        parallel.let_answer(self._trainer)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         if state.is_world_process_zero:

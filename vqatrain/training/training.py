@@ -18,7 +18,6 @@ from vqatrain.batches.packing import Collator, PackBatcher
 from vqatrain.config import TrainConfig
 from vqatrain.data import Questions, Schedule, origin
 from vqatrain.models import model as models
-from vqatrain.models import quantise, tuning
 from vqatrain.models.family import Loaded, Part
 from vqatrain.pace import Pace, is_main
 from vqatrain.training import proof
@@ -199,8 +198,7 @@ def facts(
         },
         "steps": layout.steps,
         "trace": trainer.trace.end,
-        "parameters": tuning.count_parameters(trainer.model),
         "quantised": quantised_parts(config),
-        "quantised_layers": quantise.quantised_layers(trainer.model),
+        **trainer.counted,
         "device": str(trainer.args.device),
     }
