@@ -17,6 +17,12 @@ from vqatrain.config import TrainConfig
 FILE = "vqatrain.json"
 """What a checkpoint says of the run, beside the state of the trainer."""
 
+KEPT = (
+    "tuning", "freeze", "quantise", "lora_rank", "lora_alpha", "lora_targets", "learning_rate",
+    "weight_decay", "adam_beta2",
+)  # fmt: skip
+"""Options that a checkpoint keeps: in what is trained, and in the state of the optimiser."""
+
 
 class Pace(NamedTuple):
     """How a step is made."""
@@ -45,12 +51,14 @@ def pace(config: TrainConfig) -> Pace:
     """Of a new run by its options; of one that goes on, so that a step stays what it was.
 
     Raises:
-        OptionError: So many processes cannot share the places of a step.
+        OptionError: So many processes cannot share the places of a step, or another option is given
+            where the checkpoint would silently keep its own.
     """
     size = 1 if config.batching == "packed" else config.batch_size
     if config.resume is None:
         return Pace(size, config.gradient_accumulation, processes())
     step = int(read_checkpoint(config.resume)["places_a_step"])
+    _refuse_changed(config, config.resume.parent.parent / "config.json")
     each, left = divmod(step, processes())
     if left:
         raise OptionError(
@@ -59,6 +67,20 @@ def pace(config: TrainConfig) -> Pace:
         )  # fmt: skip
     size = max(n for n in range(1, min(size, each) + 1) if each % n == 0)
     return Pace(size, each // size, processes())
+
+
+def _refuse_changed(config: TrainConfig, before: Path) -> None:
+    """See to it that what a checkpoint keeps is what is asked for."""
+    if not before.is_file():
+        return
+    was, given = json.loads(before.read_text(encoding="utf-8")), config.model_dump(mode="json")
+    for name in KEPT:
+        if was.get(name, given[name]) != given[name]:
+            raise OptionError(
+                "--resume", f"the run began with {name.replace('_', '-')} {was[name]}, "
+                f"not {given[name]}", "the options that it began with",
+                "A new run from its model may have others.",
+            )  # fmt: skip
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:

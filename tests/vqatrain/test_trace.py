@@ -64,6 +64,23 @@ def test_another_order_is_refused(
         run(config(shards, tmp_path / "run", **(OPTIONS | options), resume=checkpoint))
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"learning_rate": 5e-3}, "the run began with learning-rate 0.0001, not 0.005"),
+        ({"tuning": "full"}, "the run began with tuning lora, not full"),
+        ({"freeze": ["vision"]}, "the run began with freeze"),
+    ],
+)
+def test_what_the_checkpoint_would_keep_is_not_taken_otherwise(
+    options: dict[str, Any], said: str, shards: Path, traced: Path, tmp_path: Path
+) -> None:
+    checkpoint = traced / "checkpoints" / "checkpoint-2"
+    with pytest.raises(OptionError, match=said):
+        run(config(shards, tmp_path / "run", **(OPTIONS | options), resume=checkpoint))
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_that_is_no_checkpoint_is_refused(shards: Path, tmp_path: Path) -> None:
     with pytest.raises(VqaDataError, match=r"no vqatrain\.json in it"):
         run(config(shards, tmp_path / "run", **OPTIONS, resume=tmp_path))

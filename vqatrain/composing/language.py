@@ -11,6 +11,7 @@ from vqatrain.families.llava import Llava
 from vqatrain.families.perception_lm import PerceptionLm
 from vqatrain.models import model as models
 from vqatrain.models.family import families_of_types
+from vqatrain.models.weights import read, unreadable
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,10 @@ FLATTENED = (
     "{%- endfor -%}{%- set messages = flat.messages -%}"
 )
 """Stands before the template of a language model, which knows texts and no pictures."""
+
+
+NOT_READ = ("pooler", "head", "classifier")
+"""What some towers have behind the features that are taken."""
 
 
 class Language(NamedTuple):
@@ -134,10 +139,9 @@ def made(kind: Any, name: str, dtype: torch.dtype, weights: bool, option: str) -
         config = AutoConfig.from_pretrained(name)
         # timm writes the number of classes twice, and transformers would hand both to timm.
         (getattr(config, "model_args", None) or {}).pop("num_classes", None)
-        if weights:
-            return kind.from_pretrained(name, config=config, dtype=dtype, use_safetensors=True)
-        with torch.device("meta"):
-            return kind.from_config(config)
+        if not weights:
+            with torch.device("meta"):
+                return kind.from_config(config)
     except (OSError, ValueError) as error:
-        problem = " ".join(str(error).split())[:300]
-        raise OptionError(option, f"{name!r} cannot be loaded: {problem}", "a model") from None
+        raise unreadable(option, name, error) from None
+    return read(kind, name, option, NOT_READ, config=config, dtype=dtype)

@@ -9,11 +9,11 @@ import re
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.errors import OptionError
 from vqatrain import parallel
-from vqatrain.models import quantise, torchvision_cpu
+from vqatrain.models import quantise, torchvision_cpu, weights
 from vqatrain.models.family import Loaded, Part, family_named, family_of_type
 from vqatrain.models.tuning import put_on
 from vqatrain.pace import is_main
@@ -100,37 +100,45 @@ def outline(name: str, corpus: Iterable[str] = ()) -> Loaded:
         return family_named(name.removeprefix(TINY)).tiny(corpus)
     _check_reachable(name)
     import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+    from transformers import AutoModelForImageTextToText
 
-    config = AutoConfig.from_pretrained(name)
-    family = family_of_type(config.model_type)
-    processor = AutoProcessor.from_pretrained(name)
-    processor.chat_template = processor.chat_template or family.chat_template
+    config, processor = _described(name)
     with torch.device("meta"):
         return Loaded(AutoModelForImageTextToText.from_config(config), processor)
 
 
 def _from_pretrained(name: str, dtype: torch.dtype, quantised: Sequence[Part]) -> Loaded:
-    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+    from transformers import AutoModelForImageTextToText
 
-    try:
-        family = family_of_type(AutoConfig.from_pretrained(name).model_type)
-        processor = AutoProcessor.from_pretrained(name)
-        options = quantise.loading_options(family, quantised, dtype)
-        model = AutoModelForImageTextToText.from_pretrained(
-            name, dtype=dtype, use_safetensors=True, **options
-        )
-    except (OSError, ValueError) as error:
-        problem = " ".join(str(error).split())[:300]
-        raise OptionError(
-            "--model", f"{name!r} cannot be loaded: {problem}",
-            "a model folder, a hub id, or tiny:FAMILY",
-            "Without network, pass a local folder.",
-        ) from None  # fmt: skip
+    config, processor = _described(name)
+    family = family_of_type(config.model_type)
+    options = quantise.loading_options(family, quantised, dtype)
+    model = weights.read(AutoModelForImageTextToText, name, "--model", dtype=dtype, **options)
     quantise.check(model, family, quantised)
     quantise.compute_plainly(model)
-    processor.chat_template = processor.chat_template or family.chat_template
     return Loaded(model, processor)
+
+
+def _described(name: str) -> tuple[Any, Any]:
+    """Configuration and processor of a model that is there.
+
+    Raises:
+        OptionError: They cannot be read, do not fit each other, or are of no known family.
+    """
+    from transformers import AutoConfig, AutoProcessor
+
+    try:
+        config = AutoConfig.from_pretrained(name)
+        family = family_of_type(config.model_type)
+        processor = AutoProcessor.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise weights.unreadable("--model", name, error) from None
+    if processor.tokenizer.convert_ids_to_tokens(config.image_token_id) is None:
+        found = f"{name}: its tokenizer has no token for pictures"
+        remedy = "Put its tokenizer (tokenizer.json) beside the weights."
+        raise OptionError("--model", found, f"token {config.image_token_id}", remedy)
+    processor.chat_template = processor.chat_template or family.chat_template
+    return config, processor
 
 
 def save(loaded: Loaded, folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def _add_lora(model: Any, family: Family, config: TrainConfig) -> Any:
     )
     try:
         return get_peft_model(model, lora)
-    except ValueError as error:
+    except (ValueError, re.error) as error:
         problem = " ".join(str(error).split())[:200]
         raise OptionError("--lora-targets", f"{targets!r}: {problem}", "names of modules") from None
 
@@ -63,13 +65,23 @@ def put_on(model: Any, adapter: Path) -> Any:
     """Put a trained adapter on a model.
 
     Raises:
-        OptionError: The folder holds no adapter.
+        OptionError: The folder holds no adapter, not all of it, or that of another model.
     """
     from peft import PeftModel
+    from safetensors import SafetensorError
 
     if not (adapter / "adapter_config.json").is_file():
         raise OptionError("--adapter", f"{adapter}: no adapter_config.json", "an adapter folder")
-    return PeftModel.from_pretrained(model, str(adapter))
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Found missing adapter keys")
+            return PeftModel.from_pretrained(model, str(adapter))
+    except (OSError, ValueError, RuntimeError, SafetensorError, UserWarning) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise OptionError(
+            "--adapter", f"{adapter}: {problem}", "an adapter of this model, whole",
+            "Name the model that it was trained on, or save it again.",
+        ) from None  # fmt: skip
 
 
 def count_parameters(model: Any) -> dict[str, int]:

@@ -12,7 +12,8 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback
 from vqadata.errors import VqaDataError
 from vqatrain import parallel
 from vqatrain.batches.packing import PLACES
-from vqatrain.models import quantise, tuning
+from vqatrain.data import Example
+from vqatrain.models import quantise, tuning, weights
 from vqatrain.training.trace import Trace
 
 
@@ -54,18 +55,25 @@ class Traced:
         return batches, items
 
     def training_step(self, *given: Any, **more: Any) -> Any:
-        """A batch forward and back; if memory runs out, say with which rows.
+        """A batch forward and back; if it goes wrong, say with which rows.
 
         Raises:
-            VqaDataError: Memory ran out.
+            VqaDataError: Memory ran out, or the loss is no number.
         """
         places = self._batches.pop(0)
         try:
-            return super().training_step(*given, **more)  # type: ignore[misc]
+            loss = super().training_step(*given, **more)  # type: ignore[misc]
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
                 raise
-            raise self._with(places) from error
+            raise self._out_of_memory(places) from error
+        if not torch.isfinite(loss):
+            raise VqaDataError(
+                self._where(self._examples(places)), f"the loss is {float(loss)}", "a number",
+                "A lower --learning-rate, more --warmup-steps or --precision fp32 may help; "
+                "go on from an earlier checkpoint with --resume.",
+            )  # fmt: skip
+        return loss
 
     def _load_from_checkpoint(self, folder: str, model: Any = None) -> None:
         """Load weights by the names under which they were saved.
@@ -78,19 +86,26 @@ class Traced:
         if sharded or not isinstance(target, PreTrainedModel):
             super()._load_from_checkpoint(folder, model)  # type: ignore[misc]
         else:
-            saved = type(target).from_pretrained(folder, dtype=target.dtype, use_safetensors=True)
+            saved = weights.read(type(target), folder, "--resume", dtype=target.dtype)
             target.load_state_dict(saved.state_dict())
 
-    def _with(self, places: Sequence[int]) -> VqaDataError:
+    def _out_of_memory(self, places: Sequence[int]) -> VqaDataError:
         """What to say when memory ran out."""
-        items = [self.train_dataset[place] for place in places]  # type: ignore[attr-defined]
-        rows = [row for item in items for row in item.examples]
+        rows = self._examples(places)
         largest = max((picture.size for row in rows for picture in row.pictures), default="none")
         return VqaDataError(
-            f"step {self.state.global_step + 1}, question {', '.join(r.question_id for r in rows)}",
-            f"memory ran out; {len(rows)} rows, largest picture {largest}", "",
+            self._where(rows), f"memory ran out; {len(rows)} rows, largest picture {largest}", "",
             "Smaller batches, --max-pixels or --gradient-checkpointing help; see vqatrain plan.",
         )  # fmt: skip
+
+    def _examples(self, places: Sequence[int]) -> list[Example]:
+        """What a batch was made of."""
+        items = [self.train_dataset[place] for place in places]  # type: ignore[attr-defined]
+        return [row for item in items for row in item.examples]
+
+    def _where(self, rows: Sequence[Example]) -> str:
+        named = ", ".join(row.question_id for row in rows)
+        return f"step {self.state.global_step + 1}, question {named}"
 
 
 class _Writer(TrainerCallback):  # type: ignore[misc]

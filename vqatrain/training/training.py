@@ -136,6 +136,7 @@ def arguments(config: TrainConfig, pace: Pace) -> dict[str, Any]:
         "dataloader_num_workers": config.workers,
         "logging_steps": config.logging_steps,
         "logging_first_step": True,
+        "logging_nan_inf_filter": False,  # such a loss would be logged as nothing
         "save_strategy": "steps" if config.save_steps else "no",
         "save_steps": config.save_steps or 1,
         "report_to": config.report_to,
