@@ -45,6 +45,10 @@ class S3Server(ThreadingHTTPServer):
         nothing (``silent``): 0 to 1."""
         self.parts: dict[str, dict[int, bytes]] = {}
         """Parts of files by the upload that they belong to."""
+        self.busy = self.busiest = 0
+        """Bodies that are on their way, now and at most."""
+        self.read: list[str] = []
+        """Names of files of which bytes were given away."""
         self.stored: list[str] = []
         """Names of files in the order in which they came."""
         self.count: Counter[str] = Counter()
@@ -85,7 +89,12 @@ class _Answer(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def do_GET(self) -> None:
-        self._answer(body=True)
+        self.server.busy += 1
+        self.server.busiest = max(self.server.busiest, self.server.busy)
+        try:
+            self._answer(body=True)
+        finally:
+            self.server.busy -= 1
 
     def _answer(self, body: bool) -> None:
         self.server.count[self.command] += 1
@@ -99,6 +108,7 @@ class _Answer(BaseHTTPRequestHandler):
         elif not file.is_file():
             self._say(404, _xml("Error", Code="NoSuchKey"), {}, body)
         else:
+            self.server.read += [file.relative_to(self.server.root).as_posix()] if body else []
             self._object(file.read_bytes(), fault, body)
 
     def do_PUT(self) -> None:
@@ -197,13 +207,21 @@ class _Answer(BaseHTTPRequestHandler):
         prefix = query.get("prefix", [""])[0]
         names = (p.relative_to(bucket).as_posix() for p in bucket.rglob("*") if p.is_file())
         found = sorted(name for name in names if name.startswith(prefix))
+        folders: list[str] = []
+        if delimiter := query.get("delimiter", [""])[0]:
+            ends = {name: name.find(delimiter, len(prefix)) + 1 for name in found}
+            folders = sorted({name[:end] for name, end in ends.items() if end})
+            found = [name for name in found if not ends[name]]
         sizes = {name: (bucket / name).stat().st_size for name in found}
         items = "".join(
             f"<Contents><Key>{escape(name)}</Key><Size>{size}</Size></Contents>"
             for name, size in sizes.items()
         )
-        count = f"<KeyCount>{len(found)}</KeyCount>"
-        return f"<ListBucketResult>{count}{items}</ListBucketResult>".encode()
+        below = "".join(
+            f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>" for name in folders
+        )
+        count = f"<KeyCount>{len(found) + len(folders)}</KeyCount>"
+        return f"<ListBucketResult>{count}{items}{below}</ListBucketResult>".encode()
 
     def log_message(self, *_: Any) -> None:
         pass

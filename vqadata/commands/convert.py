@@ -78,10 +78,19 @@ def _auto_command() -> click.Command:
 
 
 def _convert_auto(path: Path, **given: Any) -> int:
+    from vqadata.stores.incoming import arriving
+
+    with arriving(str(given["out"] or path), given["scratch"]) as incoming:
+        return _convert_as_told(path, incoming.path(path), given)
+
+
+def _convert_as_told(given_path: Path, path: Path, given: dict[str, Any]) -> int:
+    """Tell the layout of what a path names, which lies at another where it is a URL."""
     from vqadata.converting.recognition import recognise
+    from vqadata.stores.address import shown
 
     told = recognise(path)
-    click.echo(f"{path}: {told.source.step_name()}, because {told.why}")
+    click.echo(f"{shown(given_path)}: {told.source.step_name()}, because {told.why}")
     if told.unread:
         more = f", and {len(told.unread) - SHOWN} more" if len(told.unread) > SHOWN else ""
         click.echo(f"not read: {', '.join(told.unread[:SHOWN])}{more}")

@@ -25,6 +25,7 @@ from vqadata.record import record_schema
 from vqadata.shards.schema import bare_rows
 from vqadata.shards.writer import BATCH_BYTES, BATCH_PICTURES
 from vqadata.steps import Source, Workspace
+from vqadata.stores.incoming import origin
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,7 +85,8 @@ def assemble(
         Picture rows in the order in which the pictures are first mentioned. What names no picture
         that is there needs no gathering if the source is grouped, and comes first.
     """
-    resolver = Resolver(source.picture_roots(), deep=bool(source.image_root))
+    roots = [origin(root) for root in source.picture_roots()]
+    resolver = Resolver(roots, deep=bool(source.image_root))
     hosts = frozenset(host.lower() for host in source.fetch_host)
     limits = Limits(hosts, source.fetch_mb << 20, source.fetch_seconds)
     book = PictureBook(resolver, work.embedded, limits, work.scratch)
@@ -114,7 +116,7 @@ class _Finder:
         self._book, self._ledger = book, ledger
         self._drop_missing = source.missing_pictures == "drop"
         self._drop_text_only = source.text_only == "drop"
-        self._roots = ", ".join(str(root) for root in source.picture_roots())
+        self._roots = ", ".join(root.name or "." for root in source.picture_roots())
         self._last_text_only: tuple[object, int] = (None, 0)
 
     def finds_none_of(self, batch: pa.RecordBatch) -> bool:
@@ -137,6 +139,7 @@ class _Finder:
 
         rows, codes = distinct(batch)
         mentions = mentioned(batch.select(MENTION).take(pa.array(rows)))
+        self._book.prepare(names for names, _ in mentions)
         known = np.array([self._number(*mention) for mention in mentions], np.int64)
         numbers: Numbers = known[codes]
         if not self._drop_text_only:
@@ -248,6 +251,7 @@ class _Hall(Generic[Looked, Batch]):
     def _read(self, rows: Rows) -> Iterator[Batch]:
         """Look at the pictures one after the other, and close a batch when it is full."""
         rows, places, counts = self._uncontested(rows, *self._places(rows))
+        self._way.expect(file for place in places for file in place.files)
         pictures: list[list[Looked]] = []
         begin = end = size = 0
         for number, (place, count) in enumerate(zip(places, counts, strict=True), 1):

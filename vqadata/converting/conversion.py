@@ -25,6 +25,8 @@ from vqadata.shards.folder import finish, new_folder
 from vqadata.shards.journal import run_digest
 from vqadata.shards.manifest import LEDGER, InputEntry, Manifest, StepEntry
 from vqadata.steps import Source, Workspace
+from vqadata.stores.address import shown
+from vqadata.stores.incoming import arriving, here, origin
 from vqadata.words.markup import guard
 
 PACKAGES = ("vqadata", "pyarrow", "pillow")
@@ -45,7 +47,8 @@ class OutputOptions(BaseModel):
     scratch: Path | None = Field(
         None,
         description="Folder in which shards are made before they are sent, where the output is a "
-        "URL; by default in the user's cache folder. It needs room for all of them.",
+        "URL, and where copies of record files lie, where the input is one; by default in the "
+        "user's cache folder. It needs room for all of them.",
     )
 
 
@@ -58,7 +61,8 @@ def convert(
     """Convert a data set to shards.
 
     Args:
-        source: The data set, with its options.
+        source: The data set, with its options. Paths may be addresses in stores: ``s3://``,
+            ``gs://`` and all that fsspec knows.
         out: Output folder, or a URL; must be new, empty or unfinished.
         options: How to write.
         engine: Who reads the pictures and writes the shards; by default this process.
@@ -70,6 +74,14 @@ def convert(
         VqaDataError: The input cannot be used. Nothing that looks complete is left in ``out``.
     """
     options = options or OutputOptions()
+    with arriving(str(out), options.scratch) as incoming:
+        return _convert(incoming.of(source, ("image_root",)), out, options, engine)
+
+
+def _convert(
+    source: Source, out: Path | str, options: OutputOptions, engine: EngineOptions | None
+) -> Manifest:
+    """Convert a data set whose files can be opened here; see :func:`convert`."""
     for root in source.image_root:
         if not root.is_dir():
             raise OptionError("--image-root", f"{root}: no such folder", "a folder of pictures")
@@ -78,7 +90,7 @@ def convert(
     step = step_entry("convert", source.step_name(), source, options)
     run = run_digest([step], inputs)
     read = [
-        Data(file, f"sha256:{entry.sha256}", size=entry.bytes)
+        Data(shown(origin(file)), f"sha256:{entry.sha256}", size=entry.bytes)
         for file, entry in zip(files, inputs, strict=True)
     ]
     with (
@@ -147,7 +159,7 @@ def portable_options(doer: BaseModel) -> dict[str, Any]:
 
 def _inputs(files: list[Path]) -> list[InputEntry]:
     names = ledger_names(files)
-    for file in files:
+    for file in map(here, files):
         if not file.is_file():
             found = "a folder" if file.is_dir() else "no such file"
             raise VqaDataError(str(file), found, "a file to read", "Check the path.")

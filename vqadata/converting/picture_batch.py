@@ -7,7 +7,7 @@ they had been read at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
@@ -20,6 +20,7 @@ from vqadata.images.resolve import Found
 from vqadata.ledger import Ledger, Rejection
 from vqadata.record import record_schema
 from vqadata.shards.schema import Picture, picture_rows
+from vqadata.stores.reading import ahead, read_stored
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +45,9 @@ class Remark(NamedTuple):
 class Way(Protocol[Looked, Batch_co]):
     """What is done with the pictures that belong in a batch."""
 
+    def expect(self, files: Iterable[Found | None]) -> None:
+        """Hear which files :meth:`look` will be asked for next, in this order."""
+
     def look(self, name: str, file: Found | None) -> tuple[Looked, int]:
         """Look at a picture; what is known of it, and how many bytes it has."""
 
@@ -66,10 +70,16 @@ class ReadNow(Way[Picture, "pa.RecordBatch"]):
     def __init__(self, scratch: Path) -> None:
         """Have read none."""
         self.remarks = Remarks(scratch)
+        self._coming: Iterator[bytes] = iter(())
+
+    def expect(self, files: Iterable[Found | None]) -> None:
+        """Begin to read those of them that lie in a store."""
+        self._coming = stored_ahead(files)
 
     def look(self, name: str, file: Found | None) -> tuple[Picture, int]:
         """Read a picture."""
-        picture = read_picture(name, file)
+        data = next(self._coming) if file is not None and file.stored is not None else None
+        picture = read_picture(name, file, data)
         return picture, len(picture.data or b"")
 
     def close(
@@ -85,8 +95,18 @@ class ReadNow(Way[Picture, "pa.RecordBatch"]):
         return rows
 
 
-def read_picture(name: str, file: Found | None) -> Picture:
+def stored_ahead(files: Iterable[Found | None]) -> Iterator[bytes]:
+    """The bytes of those of some files that lie in a store, read some before they are asked for."""
+    return ahead((f.stored for f in files if f is not None and f.stored is not None), read_stored)
+
+
+def read_picture(name: str, file: Found | None, data: bytes | None = None) -> Picture:
     """Read a picture and its header; one that is missing has a name alone.
+
+    Args:
+        name: What it is called.
+        file: Its file.
+        data: Its bytes, if they were read already.
 
     Raises:
         VqaDataError: The file cannot be read.
@@ -94,7 +114,7 @@ def read_picture(name: str, file: Found | None) -> Picture:
     if file is None:
         return Picture(name, None, None, None)
     try:
-        data = file.read()
+        data = file.read() if data is None else data
     except OSError as error:
         raise VqaDataError(str(file.file), f"cannot be read: {error.strerror}") from None
     header: Header | None

@@ -16,12 +16,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from vqadata.converting.assembly import assemble
-from vqadata.converting.picture_batch import ReadNow, Remark, Way, note, read_picture, remarks_on
+from vqadata.converting.picture_batch import (
+    ReadNow,
+    Remark,
+    Way,
+    note,
+    read_picture,
+    remarks_on,
+    stored_ahead,
+)
 from vqadata.engine.hiring import EngineOptions, hire
 from vqadata.engine.order import in_order
 from vqadata.engine.stage import Stage
 from vqadata.errors import VqaDataError
-from vqadata.groundwork.digests import file_digest
+from vqadata.groundwork.digests import file_digest, text_key
 from vqadata.groundwork.output_folder import sync_folder, write_durably
 from vqadata.groundwork.progress import Progress
 from vqadata.images.resolve import Found
@@ -98,7 +106,8 @@ class Wanted(NamedTuple):
     file: Found | None
     size: int
     changed: int
-    """When the file was changed last, in nanoseconds: a plan of other files is another plan."""
+    """When the file was changed last, in nanoseconds, or what a store says of that: a plan of other
+    files is another plan."""
 
 
 class BatchPlan(NamedTuple):
@@ -112,10 +121,15 @@ class BatchPlan(NamedTuple):
 class Planning(Way[Wanted, BatchPlan]):
     """Asks for the sizes of pictures alone; gives plans."""
 
+    def expect(self, files: Iterable[Found | None]) -> None:
+        """Nothing: they are read later."""
+
     def look(self, name: str, file: Found | None) -> tuple[Wanted, int]:
         """Ask for the size of a picture."""
         if file is None:
             return Wanted(name, None, 0, 0), 0
+        if file.stored is not None:
+            return Wanted(name, file, file.size, text_key(file.stored.version)), file.size
         try:
             state = file.file.stat()
         except OSError as error:
@@ -236,13 +250,15 @@ def _made(plan: Path, shard: OpenShard) -> Iterator[list[tuple[int, int, Remark]
                 type=tuple[int, list[list[Wanted]], list[int]],
                 dec_hook=lambda kind, text: kind(text),
             )
-            pictures = [[_read(each) for each in row] for row in wanted]
+            coming = stored_ahead(each.file for row in wanted for each in row)
+            pictures = [[_read(each, coming) for each in row] for row in wanted]
             shard.add(picture_rows(pictures, counts, records.to_struct_array()))
             yield [(number, place, remark) for remark in remarks_on(pictures, counts)]
 
 
-def _read(wanted: Wanted) -> Picture:
-    picture = read_picture(wanted.name, wanted.file)
+def _read(wanted: Wanted, coming: Iterator[bytes]) -> Picture:
+    is_stored = wanted.file is not None and wanted.file.stored is not None
+    picture = read_picture(wanted.name, wanted.file, next(coming) if is_stored else None)
     if len(picture.data or b"") != wanted.size:
         raise VqaDataError(
             str(wanted.file.file if wanted.file else wanted.name),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeAlias
 
@@ -11,7 +13,8 @@ from vqadata.groundwork.digests import bytes_digest
 from vqadata.groundwork.long_dict import LongDict
 from vqadata.images.embedded import EmbeddedPictures
 from vqadata.images.fetch import FetchError, Limits, fetch, is_url
-from vqadata.images.resolve import COCO_NAME, Found, Resolver
+from vqadata.images.resolve import COCO_NAME, Found, OutsideRootError, Resolver
+from vqadata.stores.reading import ahead
 
 Names: TypeAlias = tuple[str, ...]
 """The pictures of one question, in order."""
@@ -65,6 +68,18 @@ class PictureBook:
         self._keys = LongDict[str, str](scratch)
         self._first_of_size = LongDict[int, bytes](scratch)
         self._by_digest = LongDict[str, str](scratch)
+        self._read_ahead: dict[Found, str] = {}
+
+    def prepare(self, mentions: Iterable[Names]) -> None:
+        """Read those pictures of a store, many at a time, whose bytes will be compared.
+
+        Args:
+            mentions: The pictures of the questions that :meth:`number` will be asked for next.
+        """
+        if self._resolver.asks_stores:
+            wanted = list(self._to_compare({*self._stored(mentions)}))
+            digests = ahead(wanted, lambda file: bytes_digest(file.read()))
+            self._read_ahead = dict(zip(wanted, digests, strict=True))
 
     def find(self, names: Names) -> tuple[Found | None, ...]:
         """The files of some pictures; ``None`` for one that is missing.
@@ -90,6 +105,26 @@ class PictureBook:
             if len(claims) > 1:
                 return tuple(sorted(claims))
         return ()
+
+    def _stored(self, mentions: Iterable[Names]) -> Iterator[Found]:
+        """The files of a store among some pictures."""
+        for name in {name for names in mentions for name in names if not is_url(name)}:
+            with suppress(OutsideRootError):
+                found = self._embedded.find(name) or self._resolver.find(name)
+                if found is not None and found.stored is not None:
+                    yield found
+
+    def _to_compare(self, files: set[Found]) -> Iterator[Found]:
+        """Those of some new files that are as large as another one, and that one."""
+        new = [file for file in files if self._keys.get(_place(file)) is None]
+        alike = Counter(file.size for file in new)
+        for size in alike:
+            first = self._first_of_size.get(size)
+            if first is not None and first != _HASHED:
+                other = pickle.loads(first)[0]  # noqa: S301 - written below
+                yield from [other] if other.stored is not None and other not in new else []
+            if size and (first is not None or alike[size] > 1):
+                yield from (file for file in new if file.size == size)
 
     def _find(self, name: str) -> Found | None:
         found = self._embedded.find(name)
@@ -166,7 +201,7 @@ class PictureBook:
         """A key that is equal for files of equal bytes. Only files of equal size are read."""
         if file is None:
             return f"missing {name}"
-        place = _digest(str(file.file), str(file.span), str(file.rule in BY_NAME))
+        place = _place(file)
         known = self._keys.get(place)
         if known is None:
             known = self._new_key(file)
@@ -184,9 +219,12 @@ class PictureBook:
             return own
         if first != _HASHED:
             other, key = pickle.loads(first)  # noqa: S301 - written above
-            self._by_digest.set(bytes_digest(other.read()), key)
+            self._by_digest.set(self._digest_of(other), key)
             self._first_of_size.set(size, _HASHED)
-        return self._key_of_bytes(bytes_digest(file.read()), own)
+        return self._key_of_bytes(self._digest_of(file), own)
+
+    def _digest_of(self, file: Found) -> str:
+        return self._read_ahead.get(file) or bytes_digest(file.read())
 
     def _key_of_bytes(self, digest: str, own: str) -> str:
         """The key of the first file of some bytes, which may be this one."""
@@ -198,6 +236,10 @@ class PictureBook:
 
 _HASHED = b""
 """Stands for the first file of a size when its bytes are known."""
+
+
+def _place(file: Found) -> str:
+    return _digest(str(file.file), str(file.span), str(file.rule in BY_NAME))
 
 
 def _digest(*parts: str) -> str:

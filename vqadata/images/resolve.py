@@ -1,5 +1,8 @@
 """Finds the picture file that a record means, and never one outside the roots.
 
+A root is a folder of this machine, or one of a store of objects. What the store does not list below
+that root is not there, so no name leads out of it.
+
 Data sets name pictures by path, by file name, by bare id or by COCO number, in the 2014 scheme
 (``COCO_val2014_000000000042.jpg``) or the 2017 scheme (``000000000042.jpg``). Rules are tried from
 the most to the least literal; a rule that fits two files fits none.
@@ -10,27 +13,26 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice, takewhile
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
+from vqadata.stores.address import Address, address_of, split_name
+from vqadata.stores.incoming import listing_of
+from vqadata.stores.listing import LISTED, PICTURE_SUFFIXES, is_picture
+from vqadata.stores.reading import Stored, read_stored
+
 COCO_NAME = re.compile(r"(?:COCO_(?P<subset>[a-z]+\d{4})_)?(?P<number>\d{12})\.(?:jpg|png)", re.I)
 """File names of COCO pictures, of the releases of 2014, 2015 and 2017."""
-
-PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .png .gif .bmp .tif .tiff .webp .ppm .pgm .jp2 .avif".split()  # noqa: SIM905
-)
-"""Suffixes of the files that the index of a root lists."""
-
 
 REMEMBERED = 1 << 13
 """Names whose files are remembered: a picture's questions mostly come together."""
 
-LISTED = 1 << 15
-"""Names in a folder up to which they are listed; in a larger one each is asked for."""
+FOLDERS = 64
+"""Folders of a store that are listed one by one; from then on all below the root is."""
 
 _BARE = re.compile(r"(?!\.{1,2}$)[^/\\\0]+")
 
@@ -60,13 +62,18 @@ class Found(NamedTuple):
     """How it was found."""
     span: tuple[int, int] | None = None
     """Offset and length, where the picture is a part of the file."""
+    stored: Stored | None = None
+    """Where it lies in a store, as it was listed; ``file`` stands for its address."""
 
     def read(self) -> bytes:
         """The picture's bytes.
 
         Raises:
             OSError: They cannot be read.
+            VqaDataError: They cannot be read from a store.
         """
+        if self.stored is not None:
+            return read_stored(self.stored)
         if self.span is None:
             return self.file.read_bytes()
         with self.file.open("rb") as file:
@@ -76,6 +83,8 @@ class Found(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of the picture."""
+        if self.stored is not None:
+            return self.stored.size
         return self.file.stat().st_size if self.span is None else self.span[1]
 
 
@@ -83,17 +92,17 @@ class Resolver:
     """Looks up pictures under one or several roots.
 
     Args:
-        roots: Folders, in the order in which they are tried. Each one's subfolder ``images`` is
-            tried as well.
+        roots: Folders, in the order in which they are tried, of this machine or addresses in
+            stores. Each one's subfolder ``images`` is tried as well.
         deep: Search whole roots by file name, id and number; otherwise only their ``images``.
     """
 
     def __init__(self, roots: list[Path], deep: bool = True) -> None:
         """Look nothing up yet: the index is built when a literal path fails."""
-        self._roots = [root.resolve() for root in roots]
+        self._roots = [_root_at(root) for root in roots]
         self._deep = deep
         self._index: _Index | None = None
-        self._listings: list[_Folder] | None = None
+        self._listings: list[_Folder | _StoredFolder] | None = None
         self._memory: dict[str, Found | None] = {}
 
     def find(self, name: str) -> Found | None:
@@ -121,11 +130,16 @@ class Resolver:
             and self._pictures_below().is_empty
         )
 
-    def _folders(self) -> list[_Folder]:
+    @property
+    def asks_stores(self) -> bool:
+        """Whether any root lies in a store."""
+        return any(isinstance(root, _StoredRoot) for root in self._roots)
+
+    def _folders(self) -> list[_Folder | _StoredFolder]:
         """The folders in which names are tried first."""
         if self._listings is None:
             self._listings = [
-                _Folder(r, folder) for r in self._roots for folder in (r, r / "images")
+                root.folder(below) for root in self._roots for below in ("", "images")
             ]
         return self._listings
 
@@ -149,16 +163,14 @@ class Resolver:
             raise OutsideRootError(name)
         if path.is_absolute():
             return self._absolute(Path(path))
-        for root in self._roots:
-            for folder in (root, root / "images"):
-                if _is_file(folder / path):
-                    return _inside(root, folder / path, _rule(root, folder))
-        return self._by_index(path)
+        places = ((root, below) for root in self._roots for below in ("", "images"))
+        found = (root.find(path, below) for root, below in places)
+        return next(filter(None, found), None) or self._by_index(path)
 
     def _absolute(self, path: Path) -> Found | None:
         for root in self._roots:
-            if path.resolve().is_relative_to(root):
-                return _inside(root, path, "path") if _is_file(path) else None
+            if isinstance(root, _Root) and path.resolve().is_relative_to(root.path):
+                return _inside(root.path, path, "path") if _is_file(path) else None
         # Another machine's path, such as /home/ann/coco/1.jpg, is a prefix that is wrong here. If
         # it is right here, another picture that happens to be called so must not take its place.
         elsewhere = None if _is_file(path) else self._by_index(PurePosixPath(path))
@@ -175,11 +187,94 @@ class Resolver:
         return self._index
 
 
+class _Root:
+    """A folder of this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+
+    def folder(self, below: str) -> _Folder:
+        """The root itself, or a folder in it."""
+        return _Folder(self.path, self.path / below)
+
+    def find(self, path: PurePosixPath, below: str) -> Found | None:
+        """The file of that path in a folder of the root; ``None`` if there is none.
+
+        Raises:
+            OutsideRootError: A link leads out of the root.
+        """
+        file = self.path / below / path
+        return _inside(self.path, file, _rule(below)) if _is_file(file) else None
+
+    def pictures(self, below: str) -> Iterator[Found]:
+        """All pictures in and below a folder of the root."""
+        return _pictures(self.path, self.path / below)
+
+
+class _StoredRoot:
+    """A folder of a store."""
+
+    def __init__(self, address: Address) -> None:
+        self._address, self._listing = address, listing_of(address)
+        self._asked: set[str] = set()
+
+    def folder(self, below: str) -> _StoredFolder:
+        """As in :class:`_Root`."""
+        return _StoredFolder(self, below)
+
+    def has_none_of(self, names: Sequence[str], below: str) -> bool:
+        """Whether it is plain to see that none of some names is in a folder of the root."""
+        return self._listing.folder(self._in(below)).has_none_of(names)
+
+    def find(self, path: PurePosixPath, below: str) -> Found | None:
+        """As in :class:`_Root`."""
+        name = (below / path).as_posix()
+        if len(self._asked) < FOLDERS:
+            self._asked.add(split_name(name)[0])
+            if len(self._asked) == FOLDERS:
+                deque(self._listing.below(self._address.key), maxlen=0)
+        return self._found(name, _rule(below))
+
+    def pictures(self, below: str) -> Iterator[Found]:
+        """As in :class:`_Root`."""
+        names = filter(is_picture, self._listing.below(self._in(below)))
+        found = (self._found(f"{below}/{name}".lstrip("/"), "path") for name in names)
+        return filter(None, found)
+
+    def _found(self, name: str, rule: Rule) -> Found | None:
+        stored = self._listing.file(self._in(name))
+        return stored and Found(stored.address.path, name, rule, None, stored)
+
+    def _in(self, name: str) -> str:
+        return self._address.below(name).key if name else self._address.key
+
+
+class _StoredFolder:
+    """A folder of a store in which names are tried."""
+
+    def __init__(self, root: _StoredRoot, below: str) -> None:
+        self._root, self._below = root, below
+
+    def has_none_of(self, names: Sequence[str]) -> bool:
+        """Whether it is plain to see that none of some names is there."""
+        return self._root.has_none_of(names, self._below)
+
+    def find(self, name: str) -> Found | None:
+        """The file of that name; ``None`` if there is none."""
+        return self._root.find(PurePosixPath(name), self._below)
+
+
+def _root_at(path: Path) -> _Root | _StoredRoot:
+    address = address_of(path)
+    return _Root(path) if address is None else _StoredRoot(address)
+
+
 class _Folder:
     """A folder in which names are tried: it is listed once, unless the list were very long."""
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self._root, self._folder, self._rule = root, folder, _rule(root, folder)
+        self._root, self._folder = root, folder
+        self._rule = _rule("" if folder == root else folder.name)
         self._prefix = "" if folder == root else f"{folder.name}/"
         self._is_inside = folder.resolve().is_relative_to(root)
         entries = os.scandir(folder) if folder.is_dir() else None
@@ -209,11 +304,11 @@ class _Folder:
 class _Index:
     """All picture files under the roots, by file name, by stem and by COCO number."""
 
-    def __init__(self, roots: list[Path], below: str) -> None:
+    def __init__(self, roots: list[_Root | _StoredRoot], below: str) -> None:
         self._by_name: dict[str, list[Found]] = defaultdict(list)
         self._by_stem: dict[str, list[Found]] = defaultdict(list)
         self._by_coco: dict[int, list[Found]] = defaultdict(list)
-        for found in (found for root in roots for found in _pictures(root, root / below)):
+        for found in (found for root in roots for found in root.pictures(below)):
             name = PurePosixPath(found.name)
             self._by_name[name.name].append(found)
             self._by_stem[name.stem].append(found)
@@ -281,8 +376,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _rule(root: Path, folder: Path) -> Rule:
-    return "path" if folder == root else "images-folder"
+def _rule(below: str) -> Rule:
+    return "images-folder" if below else "path"
 
 
 def _inside(root: Path, file: Path, rule: Rule) -> Found:

@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vqadata.stores.incoming import here
+
 CARD = "README.md"
 
 LEVELS = 2
@@ -37,7 +39,7 @@ def read_card(folder: Path) -> DatasetCard:
     import yaml
 
     try:
-        text = (folder / CARD).read_text("utf-8")
+        text = here(folder / CARD).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return DatasetCard()
     found = _FRONT_MATTER.match(text)

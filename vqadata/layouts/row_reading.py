@@ -16,6 +16,7 @@ from vqadata.reading.json_scan import RawRecord
 from vqadata.reading.split_names import split_of
 from vqadata.record import BATCH_RECORDS, Origin, Row, batched, to_batch
 from vqadata.steps import Workspace
+from vqadata.stores.incoming import is_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -255,7 +256,7 @@ def _in_folder(name: Any, folder: Path, inside: str) -> Any:
         return name
     path = PurePosixPath(name)
     leads_out = path.is_absolute() or ".." in path.parts
-    return f"{inside}/{name}" if not leads_out and (folder / path).is_file() else name
+    return f"{inside}/{name}" if not leads_out and is_file(folder / path) else name
 
 
 def _may_hold_data(name: str | Encoded | None) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.errors import VqaDataError
+from vqadata.stores.incoming import here
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ def open_columnar(path: Path) -> ColumnarFile:
     import pyarrow as pa
 
     try:
-        with path.open("rb") as file:
+        with here(path).open("rb") as file:
             magic = file.read(len(ARROW_MAGIC))
         parquet = magic.startswith(PARQUET_MAGIC)
         opened = _parquet(path) if parquet else _arrow(path, magic == ARROW_MAGIC)

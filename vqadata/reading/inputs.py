@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol, Self
 
 from vqadata.errors import VqaDataError
 from vqadata.reading.packed import opened
+from vqadata.stores.incoming import here
 
 
 class Readable(Protocol):
@@ -87,7 +88,7 @@ def read_input(path: Path) -> bytes:
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        return path.open("rb")
+        return here(path).open("rb")
     except FileNotFoundError:
         raise VqaDataError(str(path), "no such file", "", "Check the path.") from None
     except IsADirectoryError:

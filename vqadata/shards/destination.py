@@ -24,7 +24,7 @@ from vqadata.groundwork.folder_lock import folder_lock
 from vqadata.groundwork.output_folder import UNFINISHED
 from vqadata.groundwork.progress import Progress
 from vqadata.shards.cache import default_cache
-from vqadata.shards.file_system import HOPELESS, Patience, file_system
+from vqadata.shards.file_system import StoreError, file_system, patiently
 from vqadata.shards.manifest import MANIFEST, Manifest, read_manifest
 from vqadata.shards.read_options import ReadOptions
 
@@ -178,17 +178,13 @@ class Destination:
         return self._patiently("", ask)
 
     def _patiently(self, name: str, work: Callable[[], Result]) -> Result:
-        where, patience = f"{self._url}/{name}".rstrip("/"), Patience(self._options)
-        while True:
-            try:
-                return work()
-            except Exception as error:  # noqa: BLE001 - each kind of store has errors of its own
-                problem = str(error) or type(error).__name__
-                if isinstance(error, HOPELESS) or not patience.wait(f"{where}: {problem}"):
-                    raise VqaDataError(
-                        where, f"cannot be written: {problem}", "a place that can be written",
-                        _AGAIN,
-                    ) from None  # fmt: skip
+        where = f"{self._url}/{name}".rstrip("/")
+        try:
+            return patiently(where, work, self._options)
+        except (FileNotFoundError, StoreError) as error:
+            raise VqaDataError(
+                where, f"cannot be written: {error}", "a place that can be written", _AGAIN
+            ) from None
 
     def _inside(self, name: str) -> str:
         return f"{self._root}/{name}"

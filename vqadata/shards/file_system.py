@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copyfileobj
-from typing import Any
+from typing import Any, TypeVar
 
 from vqadata.errors import MissingExtraError, VqaDataError
 from vqadata.shards.read_options import ReadOptions
@@ -25,7 +27,16 @@ HOPELESS = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplemente
 PIECE = 8 << 20
 """Bytes that are read at a time of a file that is sent."""
 
+Result = TypeVar("Result")
+
+_SIGNED = re.compile(r"(\w+://[^\s'\"?]+)\?[^\s'\"]+")
+"""A URL in a message, whose query may hold a signature."""
+
 log = logging.getLogger(__name__)
+
+
+class StoreError(Exception):
+    """A store kept failing; the message says how."""
 
 
 def is_url(place: Path | str) -> bool:
@@ -83,16 +94,38 @@ class _ArrowFiles:
         """Remove a file."""
         self._files.delete_file(path)
 
+    def info(self, path: str) -> dict[str, Any]:
+        """What is known of a file."""
+        (found,) = self._files.get_file_info([path])
+        if not found.is_file:
+            raise FileNotFoundError(path)
+        return _entry(found)
+
+    def ls(self, root: str, detail: bool) -> list[dict[str, Any]]:  # noqa: ARG002
+        """The files and the folders right in a folder."""
+        from pyarrow.fs import FileSelector
+
+        return [
+            _entry(each)
+            for each in self._files.get_file_info(FileSelector(root, allow_not_found=True))
+        ]
+
     def find(self, root: str, detail: bool) -> dict[str, dict[str, Any]]:  # noqa: ARG002
         """The files under a folder, with their sizes."""
         from pyarrow.fs import FileSelector, FileType
 
         chosen = FileSelector(root, allow_not_found=True, recursive=True)
         found = self._files.get_file_info(chosen)
-        return {each.path: {"size": each.size} for each in found if each.type == FileType.File}
+        return {each.path: _entry(each) for each in found if each.type == FileType.File}
 
     def invalidate_cache(self) -> None:
         """Nothing: it keeps no lists."""
+
+
+def _entry(found: Any) -> dict[str, Any]:
+    """What the client in pyarrow says of a file, in the words of fsspec."""
+    kind = "file" if found.is_file else "directory"
+    return {"name": found.path, "size": found.size, "type": kind, "mtime": found.mtime_ns}
 
 
 class Patience:
@@ -113,3 +146,27 @@ class Patience:
         time.sleep(self._seconds * random.uniform(0.5, 1))  # noqa: S311 - no secret
         self._seconds = min(2 * self._seconds, MOST_WAIT)
         return True
+
+
+def patiently(where: str, work: Callable[[], Result], options: ReadOptions) -> Result:
+    """What ``work`` gives, which asks a store; tried again while it fails.
+
+    Args:
+        where: What to call the place.
+        work: Asks the store.
+        options: How often and how long to wait.
+
+    Raises:
+        FileNotFoundError: There is no such thing.
+        StoreError: It kept failing.
+    """
+    patience = Patience(options)
+    while True:
+        try:
+            return work()
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # noqa: BLE001 - each kind of store has errors of its own
+            problem = _SIGNED.sub(r"\1", str(error) or type(error).__name__)
+            if isinstance(error, HOPELESS) or not patience.wait(f"{where}: {problem}"):
+                raise StoreError(problem) from None
