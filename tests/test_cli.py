@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import VqaFiles
 from vqadata.cli import program as vqadata_program
+from vqadata.commands.command_line import run_program
 from vqatrain.cli import program as vqatrain_program
 
 ROOT = Path(__file__).parent.parent
@@ -263,3 +264,27 @@ def test_a_log_of_json_names_the_url_when_all_is_there(
     assert (summary["event"], summary["message"]) == ("summary", f"{url} is finished")
     assert summary["questions"] == 6
     assert (tmp_path / "sent/manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device", "runs/first/log.jsonl"),
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598"),
+    ],
+)
+def test_a_full_disk_is_one_line(
+    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.group()
+    def program() -> None:
+        raise error
+
+    program.add_command(click.Command("run"))
+    monkeypatch.setattr(sys, "argv", ["program", "run"])
+    with pytest.raises(SystemExit, match="2"):
+        run_program(program, "program")
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert "cannot be written: the disk is full; expected room" in said[0]

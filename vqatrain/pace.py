@@ -87,13 +87,20 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     """What a checkpoint says of the run.
 
     Raises:
-        VqaDataError: It says nothing.
+        VqaDataError: It says nothing, or a file is not what it was.
     """
     try:
         found: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return found
     except (OSError, ValueError):
         raise VqaDataError(
             str(folder), f"no {FILE} in it that can be read", "a checkpoint of vqatrain",
             "Name a folder such as runs/first/checkpoints/checkpoint-500.",
         ) from None  # fmt: skip
+    for name, size in found.get("files", {}).items():
+        path = folder / name
+        there = f"{path.stat().st_size:,} bytes" if path.is_file() else "no such file"
+        if there != f"{size:,} bytes":
+            raise VqaDataError(
+                str(path), there, f"{size:,} bytes", "Copy it again, or take another checkpoint."
+            )
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,21 @@ def test_what_the_checkpoint_would_keep_is_not_taken_otherwise(
     with pytest.raises(OptionError, match=said):
         run(config(shards, tmp_path / "run", **(OPTIONS | options), resume=checkpoint))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("file", ["optimizer.pt", "rng_state.pth", "trainer_state.json"])
+def test_a_checkpoint_that_is_not_whole_is_refused(
+    file: str, shards: Path, traced: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(traced, tmp_path / "copy")
+    checkpoint = tmp_path / "copy" / "checkpoints" / "checkpoint-2"
+    (checkpoint / file).write_bytes((checkpoint / file).read_bytes()[:-9])
+    again = config(shards, tmp_path / "run", **OPTIONS, resume=checkpoint)
+    with pytest.raises(VqaDataError, match=rf"{file}: [\d,]+ bytes; expected [\d,]+ bytes"):
+        run(again)
+    (checkpoint / file).unlink()
+    with pytest.raises(VqaDataError, match=f"{file}: no such file"):
+        run(again)
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(shards: Path, tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from vqadata.groundwork.run_events import listen
 
 EXIT_INTERRUPTED = 130
 
+DISK_IS_FULL = ("No space left on device", "Disk quota exceeded", "unexpected pos ")
+"""What libraries say of a full disk, each with an exception of its own; the last is ``torch``."""
+
 
 def _place(text: str) -> Path | str:
     """A folder, or a URL, which a path would spoil."""
@@ -43,8 +46,8 @@ STRICT = click.option(
 def run_program(program: click.Group, name: str) -> None:
     """Run ``program`` under its own ``name`` and leave the process with its exit status.
 
-    Bad input and wrong options give one line on standard error and status 2; an interrupt gives
-    status 130. Everything else is a defect, and its traceback is shown.
+    Bad input, wrong options and a full disk give one line on standard error and status 2; an
+    interrupt gives status 130. Everything else is a defect, and its traceback is shown.
     """
     start_logging()
     try:
@@ -65,7 +68,19 @@ def run_program(program: click.Group, name: str) -> None:
         # The reader of a pipe went away (vqadata ledger DIR | head): not an error.
         sys.stderr.close()
         status = 0
+    except Exception as error:
+        if not any(words in str(error) for words in DISK_IS_FULL):
+            raise
+        click.echo(f"error: {_of_full_disk(error)}", err=True)
+        status = EXIT_BAD_INPUT
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _of_full_disk(error: Exception) -> VqaDataError:
+    return VqaDataError(
+        str(getattr(error, "filename", None) or "output"), "cannot be written: the disk is full",
+        "room", "Make room; then run the same command again, a training with --resume.",
+    )  # fmt: skip
 
 
 def spare_pandas() -> None:

@@ -91,8 +91,16 @@ class Trace:
         self._append({"step": number, "rows": self._order.at(start, start + self._step)})
 
     def mark(self, checkpoint: Path) -> None:
-        """Write beside a checkpoint what is needed to go on from it."""
-        about = {"places_a_step": self._step, "chain": self._chain}
+        """Write beside a checkpoint what is needed to go on from it; it is whole then.
+
+        Sizes of its files are noted: the trainer begins anew what it does not find.
+        """
+        files = {
+            path.relative_to(checkpoint).as_posix(): path.stat().st_size
+            for path in sorted(checkpoint.rglob("*"))
+            if path.is_file()
+        }
+        about = {"places_a_step": self._step, "chain": self._chain, "files": files}
         (checkpoint / CHECKPOINT_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
 
     @property

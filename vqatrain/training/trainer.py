@@ -123,6 +123,7 @@ class _Writer(TrainerCallback):  # type: ignore[misc]
             self._trainer.trace.write(state.global_step, self._trainer.places)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        parallel.wait()  # the others may still write
         if state.is_world_process_zero:
             self._trainer.trace.mark(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
