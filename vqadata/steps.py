@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vqadata.converting.answers import AnswerPolicy
-from vqadata.converting.look import Look
-from vqadata.exporting.collecting import Collection
-from vqadata.exporting.outbox import Outbox
-from vqadata.images.embedded import EmbeddedPictures
-from vqadata.images.view import View
-from vqadata.ledger import Ledger, Rejection
-from vqadata.shards.manifest import BatchEntry
-from vqadata.shards.reader import Shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from vqadata.cleaning.survey import Survey
+    from vqadata.converting.look import Look
+    from vqadata.exporting.collecting import Collection
+    from vqadata.exporting.outbox import Outbox
+    from vqadata.images.embedded import EmbeddedPictures
+    from vqadata.images.view import View
+    from vqadata.ledger import Ledger, Rejection
+    from vqadata.shards.manifest import BatchEntry
+    from vqadata.shards.reader import Shards
 
 VerdictAction = Literal["flag", "mask", "drop"]
 Severity = Literal["error", "warning", "info"]
