@@ -10,11 +10,14 @@ from typing import Any
 import fsspec
 import pytest
 
+from tests.conftest import encoded
 from tests.contract import FIXTURES, build_source, fixture_of
-from vqadata import convert, sources
+from vqadata import convert, open_shards, sources
 from vqadata.discover import find, names
 from vqadata.engine.hiring import EngineOptions
+from vqadata.sources.messages import Messages
 from vqadata.steps import Source
+from vqadata.stores.incoming import arriving
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +65,64 @@ def test_each_source_reads_a_store_as_it_reads_a_disk(
     convert(there, tmp_path / "there", engine=crew)
     assert tree(tmp_path / "there") == tree(tmp_path / "here")
     assert not list(cache.glob("incoming/*"))
+
+
+NAMED = [
+    *(f"d{n}/same.jpg" for n in range(6)), "deep/er/one.jpg", "one", "elsewhere/er/one.jpg",
+    "same.jpg", "/home/ann/d3/same.jpg", "twice.jpg", " d2/same.jpg ",
+    "COCO_val2014_000000000042.jpg", "s3://bucket/d4/same.jpg", "d1", "", "./d5//same.jpg", "x" * 300 + ".jpg",
+]  # fmt: skip
+"""Names by which records may mean pictures, each rule and some that lead nowhere."""
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("given", [True, False])
+def test_a_name_means_in_a_store_what_it_means_on_a_disk(
+    given: bool, is_large: bool, memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the root is given or that of the file, and whether its folders are listed whole."""
+    if is_large:
+        monkeypatch.setattr("vqadata.images.resolve.FOLDERS", 3)
+        monkeypatch.setattr("vqadata.images.resolve.LISTED", 1)
+        monkeypatch.setattr("vqadata.stores.listing.LISTED", 1)
+    pictures = [f"d{n}/same.jpg" for n in range(6)] + [
+        "deep/er/one.jpg", "images/000000000042.jpg", "images/a/twice.jpg", "images/b/twice.jpg",
+        "two.png",
+    ]  # fmt: skip
+    raw = tmp_path / "raw"
+    for number, name in enumerate(pictures):
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_bytes(encoded("navy", (16 + number % 9, 12)))
+    rows = [
+        {"messages": [{"role": "user", "content": "<image>What?"},
+                      {"role": "assistant", "content": "This."}], "images": [name]}
+        for name in NAMED
+    ]  # fmt: skip
+    (raw / "rows.json").write_text(json.dumps(rows))
+    for file in filter(Path.is_file, raw.rglob("*")):
+        memory.pipe_file(f"memory://raw/{file.relative_to(raw).as_posix()}", file.read_bytes())
+    for place, out in ((str(raw), "here"), ("memory://raw", "there")):
+        roots = [place] if given else []
+        convert(Messages(data=f"{place}/rows.json", image_root=roots), tmp_path / out)
+    assert tree(tmp_path / "there") == tree(tmp_path / "here")
+    assert open_shards(tmp_path / "here").manifest.pictures >= 7
+
+
+def test_a_folder_on_the_disk_may_be_given_as_a_url(tmp_path: Path) -> None:
+    folder = fixture_of("easy-vqa")
+    options = json.loads((folder / "options.json").read_text())
+    kind = find(sources, Source, "easy-vqa")
+    there = {k: in_store(folder, f"file://{folder}", v) for k, v in options.items()}
+    convert(kind.model_validate(there), tmp_path / "there")
+    convert(build_source("easy-vqa"), tmp_path / "here")
+    assert tree(tmp_path / "there") == tree(tmp_path / "here")
+
+
+def test_names_of_a_store_lead_to_no_other_place_of_the_disk(memory: Any, tmp_path: Path) -> None:
+    """Names in a store are any bytes: one with ``..`` is no file of a folder that is read."""
+    memory.store["/raw/../../evil.json"] = fsspec.implementations.memory.MemoryFile(data=b"[]")
+    memory.pipe_file("memory://raw/rows.json", b"[]")
+    with arriving("out", tmp_path / "rooms") as incoming:
+        standing = incoming.path(Path("memory://raw"))
+        assert [path.name for path in standing.rglob("*")] == ["rows.json"]
+        assert not list(tmp_path.rglob("evil.json"))
