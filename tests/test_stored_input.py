@@ -70,7 +70,8 @@ def test_each_source_reads_a_store_as_it_reads_a_disk(
 NAMED = [
     *(f"d{n}/same.jpg" for n in range(6)), "deep/er/one.jpg", "one", "elsewhere/er/one.jpg",
     "same.jpg", "/home/ann/d3/same.jpg", "twice.jpg", " d2/same.jpg ",
-    "COCO_val2014_000000000042.jpg", "s3://bucket/d4/same.jpg", "d1", "", "./d5//same.jpg", "x" * 300 + ".jpg",
+    "COCO_val2014_000000000042.jpg", "s3://bucket/d4/same.jpg", "d1", "", "./d5//same.jpg",
+    "x" * 300 + ".jpg",
 ]  # fmt: skip
 """Names by which records may mean pictures, each rule and some that lead nowhere."""
 
