@@ -15,7 +15,7 @@ import io
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,10 @@ from PIL import Image
 
 from benchmarks import planted_frames, planted_otherwise, planted_pairs, planted_rendered
 from benchmarks.planted_pairs import Planted
+from vqadata.images.candidates import Crowd, candidates
 from vqadata.images.hamming import join, radius_for
 from vqadata.images.likeness import CloseUp, close_up
-from vqadata.images.near_pairs import NearPair, Search, near_pairs
+from vqadata.images.near_pairs import Comparison, NearPair
 from vqadata.images.perceptual import fingerprint
 from vqadata.images.prints import Prints
 
@@ -111,11 +112,12 @@ def search(pictures: list[Planted]) -> tuple[list[NearPair], list[str]]:
 
     of_place = prints.rows.tolist()  # plain pictures have no fingerprint, and no place
 
-    def close_ups(_: bool) -> Callable[[Iterable[int]], Mapping[int, CloseUp]]:
-        return lambda places: {p: close_up(pixels(pictures[of_place[p]], "RGB")) for p in places}
+    def close_ups(places: Iterable[int]) -> dict[int, CloseUp]:
+        return {p: close_up(pixels(pictures[of_place[p]], "RGB")) for p in places}
 
     notes: list[str] = []
-    found = near_pairs(prints, close_ups, Search(notes))
+    comparison = Comparison(prints, prints, (close_ups, close_ups))
+    found = comparison.of(*candidates(prints, Crowd(notes)))
     return [p._replace(left=of_place[p.left], right=of_place[p.right]) for p in found], notes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections import Counter
+from collections.abc import Iterable
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,8 +21,8 @@ from vqadata.images.candidates import NEAREST, Crowd, candidates
 from vqadata.images.edit import Looks, edit_of, in_words
 from vqadata.images.glance import compare
 from vqadata.images.hamming import LOOSE_RADIUS, join, radius_for
-from vqadata.images.likeness import close_up
-from vqadata.images.near_pairs import NearPair, Search, near_pairs
+from vqadata.images.likeness import CloseUp, close_up
+from vqadata.images.near_pairs import Comparison, NearPair
 from vqadata.images.perceptual import FINGERPRINT_BYTES, fingerprint, mirrored
 from vqadata.images.prints import Prints
 from vqadata.images.stars import stars
@@ -32,10 +33,11 @@ def found(
 ) -> dict[tuple[int, int], NearPair]:
     prints = Prints(pa.chunked_array([pa.array([fingerprint(grey(p)) for p in pictures])]))
 
-    def close_ups(_: bool):
-        return lambda places: {p: close_up(np.asarray(pictures[p].convert("RGB"))) for p in places}
+    def close_ups(places: Iterable[int]) -> dict[int, CloseUp]:
+        return {p: close_up(np.asarray(pictures[p].convert("RGB"))) for p in places}
 
-    pairs = near_pairs(prints, close_ups, Search([], near), mirror=mirror)
+    comparison = Comparison(prints, prints, (close_ups, close_ups), near, mirror)
+    pairs = comparison.of(*candidates(prints, Crowd([]), mirror=mirror))
     return {(pair.left, pair.right): pair for pair in pairs}
 
 

@@ -116,7 +116,9 @@ def examine(
         log.info("%s distinct pictures: %s examined, %s known from an earlier run",
                  *(f"{n:,}" for n in (sum(passing.looked), *passing.looked)))  # fmt: skip
     found = MappedTable(output / SCRATCH)
-    return Survey(shards, found, table.batch_of, table.tallies, passing.looked, output)
+    return Survey(
+        shards, found, table.batch_of, table.tallies, passing.looked, output, cache.folder
+    )
 
 
 class _Pass:

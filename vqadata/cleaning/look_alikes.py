@@ -5,16 +5,20 @@ The search itself knows nothing of data sets (:mod:`vqadata.images.near_pairs`).
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+from vqadata.cleaning.pair_cache import PairCache, digest_numbers
 from vqadata.cleaning.survey import Survey
 from vqadata.images.candidates import Crowd, candidates
 from vqadata.images.edit import Looks, edit_of
 from vqadata.images.header import BadPicture
 from vqadata.images.likeness import CloseUp, close_up
-from vqadata.images.near_pairs import CloseUps, Comparison, NearPair, Search, near_pairs
+from vqadata.images.near_pairs import Comparison, NearPair, Search
 from vqadata.images.prints import Prints
 from vqadata.images.stars import stars
 
@@ -29,6 +33,9 @@ COLUMN = "fingerprint"
 
 REMEMBERED = 1000
 """Pictures whose close-ups are kept for the next pairs: 72 MB."""
+
+KEPT_TOGETHER = 1 << 12
+"""Pairs that are compared before what was said of them is kept: some seconds."""
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +93,17 @@ class Gallery:
         self._seen = {**self._seen, **found} if len(self._seen) < REMEMBERED else dict(found)
         return found
 
+    @property
+    def remembered(self) -> Path | None:
+        """Where it is kept what was said of pairs; ``None``: nowhere."""
+        return self._survey.remembered
+
+    @cached_property
+    def digests(self) -> Pixels:
+        """The digests of the pictures, by place: 16 bytes each."""
+        every = digest_numbers(self._survey.pictures["digest"])
+        return every[self.prints.rows]
+
     def ranks(self) -> Pixels:
         """The order in which pictures are kept, int64, a picture each.
 
@@ -122,13 +140,62 @@ class _Pictures(Sequence[Known]):
         return Known(row["digest"], row["path"], row["split"] or "", looks, row["bytes"])
 
 
+class _Remembering(NamedTuple):
+    """A comparison that asks what was said of a pair in an earlier run, and keeps what is new."""
+
+    comparison: Comparison
+    cache: PairCache
+    left: Pixels
+    """Digests of the left pictures, by place."""
+    right: Pixels
+
+    def of(self, ours: Pixels, theirs: Pixels) -> Iterator[NearPair]:
+        """Those of some pairs that are near-duplicates, in their order."""
+        for start in range(0, len(ours), KEPT_TOGETHER):
+            end = start + KEPT_TOGETHER
+            yield from self._some(ours[start:end], theirs[start:end])
+
+    def _some(self, ours: Pixels, theirs: Pixels) -> Iterator[NearPair]:
+        import numpy as np
+
+        left, right = self.left[ours], self.right[theirs]
+        told = self.cache.find(left, right)
+        pairs = list(zip(ours.tolist(), theirs.tolist(), strict=True))
+        found = {n: _unpacked(text, *pairs[n]) for n, text in told.said.items()}
+        anew = np.flatnonzero(~told.known)
+        place = {pairs[n]: n for n in anew.tolist()}
+        for pair in self.comparison.of(ours[anew], theirs[anew]):
+            found[place[pair.left, pair.right]] = pair
+        fresh = [found.get(n) for n in anew.tolist()]
+        said = {n: _packed(pair) for n, pair in enumerate(fresh) if pair is not None}
+        self.cache.keep(left[anew], right[anew], said)
+        for n in sorted(found):
+            yield found[n]
+
+
+def _packed(pair: NearPair) -> str:
+    return json.dumps(pair[2:])
+
+
+def _unpacked(text: str, left: int, right: int) -> NearPair:
+    level, difference, numbers, mirror, text_differs = json.loads(text)
+    return NearPair(left, right, level, difference, tuple(numbers), mirror, text_differs)
+
+
+def _remembering(
+    left: Gallery, right: Gallery, search: Search, mirror: bool = False
+) -> _Remembering:
+    sides = left.close_ups, right.close_ups
+    comparison = Comparison(left.prints, right.prints, sides, search.near, mirror)
+    cache = PairCache(left.remembered, {"near": search.near, "mirror": mirror})
+    return _Remembering(comparison, cache, left.digests, right.digests)
+
+
 def gathered(gallery: Gallery, search: Search) -> dict[int, tuple[int, NearPair]]:
     """Near-duplicates around the pictures that are kept; see :func:`vqadata.images.stars.stars`."""
     ranks = gallery.ranks()
     better, worse = candidates(gallery.prints, Crowd(search.notes, ranks, left_out=search.left_out))
-    sides = gallery.close_ups, gallery.close_ups
-    comparison = Comparison(gallery.prints, gallery.prints, sides, search.near)
-    return stars(better, worse, ranks, comparison.of)
+    return stars(better, worse, ranks, _remembering(gallery, gallery, search).of)
 
 
 def alike(
@@ -138,14 +205,19 @@ def alike(
     mirror: bool = False,
     apart: Pixels | None = None,
 ) -> Iterator[NearPair]:
-    """All pairs of near-duplicates; see :func:`vqadata.images.near_pairs.near_pairs`."""
-    other = right or left
+    """All pairs of a picture and its edit.
 
-    def close_ups(of_right: bool) -> CloseUps:
-        return other.close_ups if of_right else left.close_ups
-
-    prints = None if right is None else right.prints
-    return near_pairs(left.prints, close_ups, search, prints, mirror, apart)
+    Args:
+        left: Pictures.
+        search: What is wanted; takes notes.
+        right: The other side; by default the left one.
+        mirror: Look for mirror images, of the left pictures.
+        apart: Numbers of groups within which no pair is wanted, int64, a picture each; -1 for one
+            in no such group. Only without the other side.
+    """
+    crowd = Crowd(search.notes, apart=apart, left_out=search.left_out)
+    pairs = candidates(left.prints, crowd, None if right is None else right.prints, mirror)
+    yield from _remembering(left, right or left, search, mirror).of(*pairs)
 
 
 def edit_between(pair: NearPair, kept: Known, other: Known, turned: bool) -> dict[str, Any]:

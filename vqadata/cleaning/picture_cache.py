@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.groundwork.digests import bytes_digest, code_digest
+from vqadata.groundwork.sealed import sealed_files, unsealed, write_sealed
 from vqadata.steps import Cleaner
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 PACKAGES = ("numpy", "pillow", "simplejpeg")
 """What decodes and counts; another version may see other pixels."""
-
-DIGEST_BYTES = 32
-
-PARTIAL = ".partial"
-"""Suffix of a receipt that is not whole yet."""
 
 _TALLY = b"tally"
 
@@ -86,10 +82,7 @@ class PictureCache:
             return
         path = self._path(cleaner, key)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
-            partial.write_bytes(_packed(receipt))
-            partial.replace(path)
+            write_sealed(path, _packed(receipt))
         except OSError as error:
             log.warning("%s: %s; going on without a cache", self.folder, error.strerror)
             self.folder = None
@@ -103,10 +96,8 @@ class PictureCache:
 
 def _index(folder: Path) -> Iterator[tuple[bytes, tuple[Path, int]]]:
     """The pictures of all receipts in a folder, each with its receipt and its row there."""
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    for path in paths:
-        receipt = None if path.suffix == PARTIAL else _read(path)
-        if receipt is not None:
+    for path in sealed_files(folder):
+        if (receipt := _read(path)) is not None:
             for row, digest in enumerate(receipt.facts["digest"].to_pylist()):
                 yield bytes.fromhex(digest), (path, row)
 
@@ -133,7 +124,12 @@ def default_folder() -> Path:
 def cleaner_key(cleaner: Cleaner) -> str:
     """Names everything beside the pictures on which the facts of a cleaner depend."""
     options = cleaner.model_dump(mode="json", exclude=set(cleaner.judging))
-    parts = [options, cleaner.engines(), code_digest(), _versions()]
+    return rules_key(options, cleaner.engines())
+
+
+def rules_key(*rules: object) -> str:
+    """Names some rules, the code that follows them, and what decodes and counts for it."""
+    parts = [*rules, code_digest(), _versions()]
     return bytes_digest(json.dumps(parts, sort_keys=True).encode())
 
 
@@ -150,14 +146,13 @@ def _packed(receipt: Receipt) -> bytes:
     with pa.ipc.new_stream(sink, schema) as writer:
         writer.write_batch(receipt.facts.replace_schema_metadata(metadata))
     data: bytes = sink.getvalue().to_pybytes()
-    return bytes_digest(data).encode() + data
+    return data
 
 
 def _unpacked(data: bytes) -> Receipt | None:
     import pyarrow as pa
 
-    digest, content = data[:DIGEST_BYTES], memoryview(data)[DIGEST_BYTES:]
-    if bytes_digest(content).encode() != digest:
+    if (content := unsealed(data)) is None:
         return None
     facts = pa.ipc.open_stream(pa.py_buffer(content)).read_next_batch()
     tally = (facts.schema.metadata or {}).get(_TALLY)

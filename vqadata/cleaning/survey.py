@@ -45,6 +45,7 @@ class Survey:
         tallies: The merged tallies by cleaner name.
         examined: How many pictures were looked at for it.
         output: The output folder.
+        remembered: Folder of what is known from earlier runs; ``None`` if nothing is remembered.
         scratch: Folder for temporary files, which is there until all rows were judged.
         cleaner: Name of the cleaner that looks.
         examiner: Makes the survey of another data set.
@@ -56,6 +57,7 @@ class Survey:
     tallies: dict[str, Tally]
     examined: Examined
     output: Path
+    remembered: Path | None = None
     scratch: Path | None = None
     cleaner: str = ""
     examiner: Callable[[Shards, Cleaner], Survey] | None = None

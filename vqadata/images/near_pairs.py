@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vqadata.images.alignment import Fit
-from vqadata.images.candidates import Crowd, candidates
 from vqadata.images.details import compare_details
 from vqadata.images.glance import CERTAIN, FARTHEST, MOST_SPREAD, NEAR, compare
 from vqadata.images.likeness import (
@@ -174,29 +173,3 @@ def _is_crop(fit: Fit) -> bool:
     inside = (1 - across + right, 1 - across - right, 1 - down + below, 1 - down - below)
     outside = [-edge for edge in inside]
     return any(min(cut) >= -MOVED and max(cut) <= MOST_CROPPED for cut in (inside, outside))
-
-
-def near_pairs(
-    left: Prints,
-    close_up: Callable[[bool], CloseUps],
-    search: Search,
-    right: Prints | None = None,
-    mirror: bool = False,
-    apart: Array | None = None,
-) -> Iterator[NearPair]:
-    """Find all pairs of a picture and its edit.
-
-    Args:
-        left: Fingerprints.
-        close_up: For one side (``True``: the right one), what gives its pictures again by place.
-        search: What is wanted; takes notes.
-        right: The other side; by default the left one.
-        mirror: Look for mirror images, of the left pictures.
-        apart: Numbers of groups within which no pair is wanted, int64, a picture each; -1 for one
-            in no such group. Only without the other side.
-    """
-    ours, theirs = candidates(
-        left, Crowd(search.notes, apart=apart, left_out=search.left_out), right, mirror
-    )
-    sides = close_up(False), close_up(True)
-    yield from Comparison(left, right or left, sides, search.near, mirror).of(ours, theirs)
