@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any
@@ -109,7 +110,7 @@ class _Answer(BaseHTTPRequestHandler):
             self._say(404, _xml("Error", Code="NoSuchKey"), {}, body)
         else:
             self.server.read += [file.relative_to(self.server.root).as_posix()] if body else []
-            self._object(file.read_bytes(), fault, body)
+            self._object(file, fault, body)
 
     def do_PUT(self) -> None:
         data, (asked, file) = self._body(), self._asked()
@@ -181,13 +182,15 @@ class _Answer(BaseHTTPRequestHandler):
         else:
             self._say(200, data, headers, True)
 
-    def _object(self, data: bytes, fault: str, body: bool) -> None:
+    def _object(self, file: Path, fault: str, body: bool) -> None:
+        data, when = file.read_bytes(), f"{_changed(file):%a, %d %b %Y %H:%M:%S GMT}"
+        about = {"ETag": '"1"', "Last-Modified": when}
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked is None:
-            self._say(200, data, {"ETag": '"1"'}, body, fault)
+            self._say(200, data, about, body, fault)
             return
         start, last = int(asked[1]), min(int(asked[2] or len(data)), len(data) - 1)
-        span = {"Content-Range": f"bytes {start}-{last}/{len(data)}", "ETag": '"1"'}
+        span = {"Content-Range": f"bytes {start}-{last}/{len(data)}", **about}
         self._say(206, data[start : last + 1], span, body, fault)
 
     def _say(
@@ -214,7 +217,8 @@ class _Answer(BaseHTTPRequestHandler):
             found = [name for name in found if not ends[name]]
         sizes = {name: (bucket / name).stat().st_size for name in found}
         items = "".join(
-            f"<Contents><Key>{escape(name)}</Key><Size>{size}</Size></Contents>"
+            f"<Contents><Key>{escape(name)}</Key><Size>{size}</Size>"
+            f"<LastModified>{_changed(bucket / name).isoformat()}Z</LastModified></Contents>"
             for name, size in sizes.items()
         )
         below = "".join(
@@ -232,6 +236,11 @@ def _chunks(source: IO[bytes]) -> Iterator[bytes]:
     while size := int(source.readline().partition(b";")[0], 16):
         yield source.read(size)
         source.readline()
+
+
+def _changed(file: Path) -> datetime:
+    """When a file was changed last, to the second, as S3 tells."""
+    return datetime.fromtimestamp(int(file.stat().st_mtime), UTC).replace(tzinfo=None)
 
 
 def _xml(name: str, **members: str) -> bytes:

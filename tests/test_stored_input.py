@@ -15,8 +15,10 @@ from tests.contract import FIXTURES, build_source, fixture_of
 from vqadata import convert, open_shards, sources
 from vqadata.discover import find, names
 from vqadata.engine.hiring import EngineOptions
+from vqadata.errors import VqaDataError
 from vqadata.sources.messages import Messages
 from vqadata.steps import Source
+from vqadata.stores.address import address_of
 from vqadata.stores.incoming import arriving
 
 
@@ -127,3 +129,9 @@ def test_names_of_a_store_lead_to_no_other_place_of_the_disk(memory: Any, tmp_pa
         standing = incoming.path(Path("memory://raw"))
         assert [path.name for path in standing.rglob("*")] == ["rows.json"]
         assert not list(tmp_path.rglob("evil.json"))
+
+
+@pytest.mark.parametrize("url", ["s3://data/../x.json", "s3://../x.json", "memory://a/b/../../c"])
+def test_an_address_has_no_way_up(url: str) -> None:
+    with pytest.raises(VqaDataError, match="expected one without"):
+        address_of(Path(url))

@@ -63,7 +63,7 @@ def address_of(path: Path) -> Address | None:
     >>> address_of(Path("raw/q.json"))
 
     Raises:
-        VqaDataError: It holds a password, or is of a kind that cannot be listed.
+        VqaDataError: It holds a password or ``..``, or is of a kind that cannot be listed.
     """
     found = _URL.fullmatch(path.as_posix())
     if found is None or found["scheme"] == "file":
@@ -80,6 +80,8 @@ def address_of(path: Path) -> Address | None:
             f"{scheme}://{host}", "a web server, which lists no files", "a store such as s3://",
             "Download the files first.",
         )  # fmt: skip
+    if not is_tame(f"{host}/{found['key']}".rstrip("/")):
+        raise VqaDataError(f"{scheme}://{host}", f"a name {found['key']!r}", "one without ..")
     return Address(scheme, host, found["key"])
 
 

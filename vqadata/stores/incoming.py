@@ -75,12 +75,12 @@ class Incoming:
         self._open()
         standing = self._at(address)
         if is_root:
-            if self._listing(address).folder(address.key).is_empty:
+            if self.listing(address).folder(address.key).is_empty:
                 raise VqaDataError(
                     str(address), "no such folder", "a folder of pictures", "Check the URL."
                 )
             standing.mkdir(parents=True, exist_ok=True)
-        elif self._listing(address).file(address.key) is not None:
+        elif self.listing(address).file(address.key) is not None:
             self._show(address.parent)
             self.fetch(standing)
         else:
@@ -97,22 +97,24 @@ class Incoming:
     def is_file(self, path: Path) -> bool:
         """Whether a file is there, in the store, where a path stands for one."""
         address = self.address(path)
-        return address is not None and self._listing(address).file(address.key) is not None
+        return address is not None and self.listing(address).file(address.key) is not None
 
     def listing(self, address: Address) -> Listing:
         """The list of the store of an address."""
-        return self._listing(address)
+        if address.store not in self._stores:
+            self._stores[address.store] = Listing(address._replace(key=""), self.room)
+        return self._stores[address.store]
 
     def fetch(self, path: Path) -> None:
         """See to it that a file is where its stand-in is, if there is one in the store."""
         address = self.address(path)
         if address is None or not is_tame(address.key):
             return
-        stored = self._listing(address).file(address.key)
+        stored = self.listing(address).file(address.key)
         if stored is None:
             return
         name, known = str(address), f"{stored.size} {stored.version}"
-        if self._copied.get(name) != known or not path.is_file():
+        if self._copied.get(name) != known or _size(path) != stored.size:
             _check_space(self.room, stored.size, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             copy_stored(stored, path)
@@ -144,7 +146,9 @@ class Incoming:
             self._lock.enter_context(folder_lock(self.room))
             with suppress(OSError, ValueError):
                 lines = (self.room / COPIED).read_text("utf-8").splitlines()
-                self._copied = dict(map(json.loads, lines))
+                copied: dict[str, str] = dict(map(json.loads, lines))
+                # What has no version may be another file of that size by now.
+                self._copied = {name: known for name, known in copied.items() if known[-1] != " "}
 
     def _of_value(self, value: Any, is_root: bool) -> Any:
         if isinstance(value, list):
@@ -154,14 +158,9 @@ class Incoming:
     def _at(self, address: Address) -> Path:
         return self.room / address.scheme / address.host / address.key
 
-    def _listing(self, address: Address) -> Listing:
-        if address.store not in self._stores:
-            self._stores[address.store] = Listing(address._replace(key=""), self.room)
-        return self._stores[address.store]
-
     def _show(self, folder: Address) -> None:
         """Let the files and folders be seen that lie right in a folder."""
-        found = self._listing(folder).folder(folder.key)
+        found = self.listing(folder).folder(folder.key)
         for name in filter(is_tame, sorted(found.others)):
             _touch(self._at(folder.below(name)))
         for name in filter(is_tame, sorted(found.folders)):
@@ -170,7 +169,7 @@ class Incoming:
     def _show_all(self, folder: Address) -> None:
         """Let the files be seen that lie in and below a folder, but pictures."""
         is_empty = True
-        for name in self._listing(folder).below(folder.key):
+        for name in self.listing(folder).below(folder.key):
             is_empty = False
             if is_tame(name):
                 path = self._at(folder.below(name))
@@ -252,6 +251,10 @@ def _check_space(room: Path, size: int, name: str) -> None:
             name, f"{size:,} bytes, and {free:,} are free in {room}", "room for a copy",
             "Choose another --scratch.",
         )  # fmt: skip
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
 
 
 def _touch(path: Path) -> None:
