@@ -193,6 +193,12 @@ def test_a_model_that_stops_committing_is_warned_of(
     assert [record.levelname for record in caplog.records] == [level]
 
 
+def test_what_trl_does_not_train_is_refused(pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"vqatrain dpo: TRL says: .*lm_head"):
+        dpo(config(pairs, tmp_path / "run", lora_targets=".*lm_head"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_unknown_loss_is_refused(pairs: Path) -> None:
     from vqadata.groundwork.flags import build
 

@@ -152,3 +152,15 @@ def test_what_cannot_be_proved_is_refused(trained: Path, tmp_path: Path) -> None
     (tmp_path / "config.json").write_text(given)
     with pytest.raises(OptionError, match="a run of vqatrain dpo"):
         prove(ProveConfig(run=tmp_path, control_steps=5))
+
+
+def test_a_run_of_one_step_says_what_it_can(
+    shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = run(config(shards, tmp_path / "run", max_steps=1))
+    assert "--warmup-steps 1 of 1 steps: the learning rate does not reach" in caplog.text
+    gates = json.loads((out / "card.json").read_text())["gates"]
+    assert [g["state"] for g in gates if g["name"] == "the loss fell"] == ["not run"]
+    line = ElementTree.parse(out / "curves.svg").getroot().find("{*}polyline")
+    assert line is not None
+    assert len(line.attrib["points"].split()) == 2  # a dot

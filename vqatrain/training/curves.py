@@ -61,16 +61,17 @@ def _panel(panel: Panel, top: int) -> str:
         f'<path d="M{MARGIN} {top + 20}V{base}H{WIDTH - 10}" fill="none" stroke="#999"/>',
         f'<text x="{MARGIN - 4}" y="{top + 28}" text-anchor="end">{high:.3g}</text>',
         f'<text x="{MARGIN - 4}" y="{base}" text-anchor="end">{low:.3g}</text>',
-        f'<text x="{WIDTH - 10}" y="{base + 14}" text-anchor="end">step {last:,}</text>',
+        f'<text x="{WIDTH - 10}" y="{base + 14}" text-anchor="end">step {last:,.0f}</text>',
     ]
     scale = (WIDTH - 10 - MARGIN) / max(last, 1), (base - top - 20) / ((high - low) or 1)
     for number, (name, curve) in enumerate(panel.curves.items()):
         colour = COLOURS[number % len(COLOURS)]
         places = " ".join(
             f"{MARGIN + step * scale[0]:.1f},{base - (value - low) * scale[1]:.1f}"
-            for step, value in curve
+            for step, value in (curve[0], *curve)  # twice, or a single one is not seen
         )
-        lines.append(f'<polyline points="{places}" fill="none" stroke="{colour}"/>')
+        line = f'fill="none" stroke="{colour}" stroke-linecap="round" stroke-width="2"'
+        lines.append(f'<polyline points="{places}" {line}/>')
         label = f"{name} {curve[-1][1]:.3g}"
         place = f'x="{WIDTH - 10}" y="{top + 14 + 13 * number}" text-anchor="end"'
         lines.append(f'<text {place} fill="{colour}">{escape(label)}</text>')

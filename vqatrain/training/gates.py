@@ -87,11 +87,13 @@ def judge(
     said = (
         f"{labels['supervised']:,} of {labels['tokens']:,} tokens of {labels['examples']} examples"
     )
-    course = f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last" if losses else "nothing logged"
+    course = f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last" if losses else ""
     return [
         _gate("the account of the data adds up", account["adds_up"], sums),
         _gate("no picture token carries a label", not on_pictures, f"labels on {said}"),
-        _gate("the loss fell", bool(losses) and losses[-1] < losses[0], course),
+        _gate("the loss fell", losses[-1] < losses[0], course)
+        if len(losses) > 1
+        else _not_run("the loss fell", "more steps, or --logging-steps 1"),
         *_of_pictures(found),
         _of_answers(found),
     ]

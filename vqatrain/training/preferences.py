@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vqadata.errors import MissingExtraError
+from vqadata.errors import MissingExtraError, OptionError
 from vqatrain.batches.batch import Batcher
 from vqatrain.batches.layout import lay_out
 from vqatrain.batches.packing import Collator
@@ -67,8 +67,8 @@ def dpo(config: DpoConfig) -> Path:
     asked = [questions.example(row) for row in range(min(config.asked_rows, len(questions)))]
     model = tuning.prepare(loaded.model, config)
 
-    folder = run_folder.begin(config, loaded, labels)
     trainer = _trainer(model, reference, batcher, arguments)
+    folder = run_folder.begin(config, loaded, labels)
     training.watch(trainer, config, batcher, watched)
     loss = training.train(trainer, config, folder, layout)
     before, after = _answers(trainer, batcher, asked)
@@ -108,24 +108,31 @@ def _require_trl() -> None:
 
 
 def _trainer(model: Any, reference: Any, batcher: Batcher, arguments: Any) -> Any:
-    """The trainer of TRL with our batches; its data set is only a shape."""
+    """The trainer of TRL with our batches; its data set is only a shape.
+
+    Raises:
+        OptionError: TRL does not train so, such as adapters on the output layer.
+    """
     from datasets import Dataset
     from trl import DPOTrainer
 
     from vqatrain.training.trainer import Traced
 
     types = {name: weight.dtype for name, weight in model.named_parameters()}
-    trainer = type("PairTrainer", (Traced, DPOTrainer), {})(
-        model,
-        ref_model=reference,
-        args=arguments,
-        data_collator=Collator(PairBatcher(batcher)),
-        # TRL looks at the first row to tell whether there are pictures.
-        train_dataset=Dataset.from_list(
-            [{"images": [], "prompt": "", "chosen": "", "rejected": ""}]
-        ),
-        processing_class=batcher.processor,
-    )
+    try:
+        trainer = type("PairTrainer", (Traced, DPOTrainer), {})(
+            model,
+            ref_model=reference,
+            args=arguments,
+            data_collator=Collator(PairBatcher(batcher)),
+            # TRL looks at the first row to tell whether there are pictures.
+            train_dataset=Dataset.from_list(
+                [{"images": [], "prompt": "", "chosen": "", "rejected": ""}]
+            ),
+            processing_class=batcher.processor,
+        )
+    except ValueError as error:
+        raise OptionError("vqatrain dpo", f"TRL says: {error}", "what TRL trains") from None
     for name, weight in model.named_parameters():
         # TRL rounds the adapters of four-bit models to bfloat16; small steps would be lost in it.
         weight.data = weight.data.to(types.get(name, weight.dtype))

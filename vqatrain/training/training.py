@@ -178,6 +178,11 @@ def train(trainer: Any, config: TrainConfig, folder: Path, layout: Layout) -> fl
     Returns:
         The mean loss.
     """
+    if is_main() and config.warmup_steps >= layout.steps:
+        log.warning(
+            "--warmup-steps %d of %d steps: the learning rate does not reach its peak",
+            config.warmup_steps, layout.steps,
+        )  # fmt: skip
     trainer.args.max_steps, trainer.train_dataset = layout.steps, layout.schedule
     trainer.follow(Trace(folder, layout))
     if is_main():
