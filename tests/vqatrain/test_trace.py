@@ -50,6 +50,21 @@ def test_a_run_that_goes_on_keeps_the_steps_before(
     assert (resumed / FILE).read_text() == (traced / FILE).read_text()
 
 
+def test_a_run_goes_on_in_its_own_folder_alone(shards: Path, traced: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(traced, own)
+    checkpoint = own / "checkpoints" / "checkpoint-2"
+    (tmp_path / "other").mkdir()
+    with pytest.raises(OptionError, match=r"--out: .*other: a run that did not finish, or other"):
+        run(config(shards, tmp_path / "other", **OPTIONS, resume=checkpoint))
+    with (own / "log.jsonl").open("a") as log:
+        log.write('{"step": 5, "lo')
+    longer = config(shards, own, **(OPTIONS | {"max_steps": 5}), resume=checkpoint)
+    steps = [json.loads(line)["step"] for line in (run(longer) / "log.jsonl").open()]
+    assert steps == [1, 2, 3, 4, 5, 5]
+    assert look_up(own).steps == 5
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -27,9 +27,9 @@ def refuse_existing(config: TrainConfig) -> None:
     """Refuse to write over a run.
 
     Raises:
-        OptionError: The folder exists, and no checkpoint is continued.
+        OptionError: The folder exists, and no checkpoint of it is continued.
     """
-    if is_main() and config.out.exists() and config.resume is None:
+    if is_main() and config.out.exists() and not _goes_on_here(config):
         finished = (config.out / models.RUN_FILE).exists()
         found = "a finished run" if finished else "a run that did not finish, or other files"
         raise OptionError(
@@ -38,17 +38,34 @@ def refuse_existing(config: TrainConfig) -> None:
         )  # fmt: skip
 
 
+def _goes_on_here(config: TrainConfig) -> bool:
+    """Whether the checkpoint to continue is one of the folder itself."""
+    return config.resume is not None and config.out.resolve() in config.resume.resolve().parents
+
+
 def begin(config: TrainConfig, loaded: Loaded, labels: proof.LabelProof) -> Path:
     """Make the folder; write configuration, label proof, and a base that lies nowhere else."""
     if not is_main():
         return config.out
     config.out.mkdir(parents=True, exist_ok=True)
+    if config.resume is not None and _goes_on_here(config):
+        _go_back(config.out, config.resume)
     _write_json(config.out / "config.json", config.model_dump(mode="json"))
     (config.out / LOG).touch()
     proof.write(labels, config.out)
     if loaded.origin is not None and config.adapters:
         models.save(loaded._replace(model=loaded.origin), config.out / models.BASE_FOLDER)
     return config.out
+
+
+def _go_back(folder: Path, checkpoint: Path) -> None:
+    """Forget what a run did after a checkpoint of its own, and that it was finished."""
+    (folder / models.RUN_FILE).unlink(missing_ok=True)
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    lines = (folder / LOG).read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]  # a killed run cuts its last one
+    kept = [line for line in whole if json.loads(line)["step"] <= state["global_step"]]
+    (folder / LOG).write_text("".join(kept), encoding="utf-8")
 
 
 def save(
