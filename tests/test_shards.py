@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import VqaFiles, encoded
 from vqadata import OutputOptions, convert, open_shards, verify
 from vqadata.errors import OptionError, ShardError
+from vqadata.shards.schema import members
 from vqadata.shards.verify import _misplaced, _Rows
 from vqadata.sources.coco_vqa import CocoVqa
 
@@ -49,6 +50,16 @@ def test_questions_are_one_flat_table(shards: Path) -> None:
     assert table["widths"].to_pylist() == [[16], [16], [17], [18], [18]]
     with pytest.raises(OptionError, match="found 'colour'"):
         open_shards(shards).questions(["colour"])
+
+
+def test_some_members_of_questions_are_those_of_whole_questions(shards: Path) -> None:
+    names = ("question_id", "origin", "answers")
+    for batch in open_shards(shards).batches():
+        for part in (batch, batch.slice(1), batch.slice(0, 0)):
+            whole = part.column("questions").to_pylist()
+            assert members(part.column("questions"), *names) == [
+                [{name: question[name] for name in names} for question in row] for row in whole
+            ]
 
 
 def test_pictures_are_found_by_row_in_any_worker(shards: Path) -> None:

@@ -40,6 +40,7 @@ from vqadata.images.edit import in_words
 from vqadata.images.near_pairs import Level, Search
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
+from vqadata.shards.schema import members
 from vqadata.steps import Cleaner, Verdict
 from vqadata.words.question_text import normalised
 
@@ -51,6 +52,9 @@ NEAR = "near-duplicate"
 CONFLICT = "conflict"
 PICTURE = "near-duplicate-picture"
 UNCOMPARED = "not-compared"
+
+ASKED = ("question_id", "split", "text", "answer", "dialog_id")
+"""What is compared of a question, and what is said of it."""
 
 Key = tuple[str, ...]
 
@@ -235,7 +239,7 @@ def _showing(batch: pa.RecordBatch, digests: set[str]) -> pa.RecordBatch:
     """The rows that show one of some pictures."""
     import pyarrow as pa
 
-    facts = batch.column("image_facts").to_pylist()
+    facts = members(batch.column("image_facts"), "digest")
     return batch.filter(
         pa.array([any(fact["digest"] in digests for fact in row) for row in facts], pa.bool_())
     )
@@ -247,9 +251,9 @@ def _rows(batch: pa.RecordBatch) -> Iterator[_Row]:
 
     images = batch.column("images")
     paths = pc.struct_field(pc.list_flatten(images), "path").to_pylist()
-    questions = batch.column("questions").to_pylist()
+    questions = members(batch.column("questions"), *ASKED)
     start = 0
-    for facts, asked in zip(batch.column("image_facts").to_pylist(), questions, strict=True):
+    for facts, asked in zip(members(batch.column("image_facts"), "digest"), questions, strict=True):
         own = paths[start : start + len(facts)]
         keys = tuple(fact["digest"] or path for fact, path in zip(facts, own, strict=True))
         yield _Row(keys, own, asked)

@@ -35,12 +35,16 @@ from vqadata.images.near_pairs import NearPair, Search
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
 from vqadata.shards.reader import open_shards
+from vqadata.shards.schema import members
 from vqadata.steps import Cleaner, Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MATRIX = "matrix.json"
+
+ASKED = ("question_id", "split", "text", "answer", "image_id", "origin", "extra")
+"""What is compared of a question, and what tells the ids of its picture."""
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +205,7 @@ def _pictures_and_questions(batch: pa.RecordBatch) -> Iterator[tuple[Pictures, Q
     import pyarrow.compute as pc
 
     paths = iter(pc.struct_field(pc.list_flatten(batch.column("images")), "path").to_pylist())
-    questions = batch.column("questions").to_pylist()
-    for facts, asked in zip(batch.column("image_facts").to_pylist(), questions, strict=True):
+    questions = members(batch.column("questions"), *ASKED)
+    for facts, asked in zip(members(batch.column("image_facts"), "digest"), questions, strict=True):
         named = [(fact["digest"], next(paths)) for fact in facts]
         yield [(digest or f"missing {path}", path or "") for digest, path in named], asked

@@ -9,6 +9,7 @@ pictures are COCO's, and ``coco_id`` in ``image_data.json`` says which.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -26,9 +27,8 @@ def known_ids(path: str, question: dict[str, Any]) -> set[str]:
         question: A record about it, of which it is the only picture.
     """
     ids = set()
-    name = PurePosixPath(path).name
-    if coco := COCO_NAME.fullmatch(name):
-        ids.add(f"coco {int(coco['number'])}")
+    if coco := _coco_id(path):
+        ids.add(coco)
     if question["origin"]["source"] in OF_VISUAL_GENOME:
         number = (question["image_id"] or PurePosixPath(path).stem).removeprefix("v7w_")
         if number.isdigit() and not ids:
@@ -39,3 +39,10 @@ def known_ids(path: str, question: dict[str, Any]) -> set[str]:
         if isinstance(told, int) or (isinstance(told, str) and told.isdigit()):
             ids.add(f"coco {int(told)}")
     return ids
+
+
+@lru_cache(maxsize=1024)
+def _coco_id(path: str) -> str | None:
+    """The id that a picture's name says; the questions of a picture ask one after the other."""
+    coco = COCO_NAME.fullmatch(PurePosixPath(path).name)
+    return f"coco {int(coco['number'])}" if coco else None

@@ -134,6 +134,23 @@ def rows_with(batch: pa.RecordBatch, questions: pa.StructArray, rows: Numbers) -
     return pa.RecordBatch.from_arrays([facts, nested, images], schema=schema)
 
 
+def members(lists: pa.ListArray, *names: str) -> list[list[dict[str, Any]]]:
+    """Some members of the structs in a column of lists: the others cost nothing.
+
+    Args:
+        lists: Such as the column ``questions`` of picture rows; perhaps a slice of it.
+        names: Of the members.
+    """
+    import pyarrow as pa
+
+    flat, offsets = lists.flatten(), lists.offsets.to_numpy()
+    some = pa.StructArray.from_arrays([flat.field(name) for name in names], names)
+    found: list[list[dict[str, Any]]] = pa.ListArray.from_arrays(
+        pa.array(offsets - offsets[0]), some
+    ).to_pylist()
+    return found
+
+
 def with_pictures(
     batch: pa.RecordBatch, images: list[list[Any]], facts: list[list[Any]]
 ) -> pa.RecordBatch:
