@@ -16,12 +16,11 @@ MODULES = sorted(p for package in ("vqadata", "vqatrain") for p in (ROOT / packa
 
 FLOORS = [
     {"errors", "discover", "groundwork.*", "page.*"},
-    {"stores.*", "shards.file_system", "shards.read_options", "shards.cache"},
+    {"stores.*", "shards.read_options", "shards.cache"},
     {"record", "images.*", "reading.*", "engine.*"},
     {"overlay.*", "shards.features", "shards.schema", "shards.manifest", "shards.message",
-     "shards.scan", "shards.store",
-     "shards.remote", "converting.answers", "converting.look", "cleaning.text_engine",
-     "exporting.receipt", "commands.command_line"},
+     "shards.scan", "shards.store", "shards.remote", "converting.answers",
+     "converting.look", "cleaning.text_engine", "exporting.receipt", "commands.command_line"},
     {"ledger"},
     {"shards.*"},
     {"loader.*", "words.markup", "converting.numbered", "converting.picture_batch",

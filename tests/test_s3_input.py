@@ -33,7 +33,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     patient = partial(ReadOptions, retries=30, backoff_seconds=0.001)
     monkeypatch.setattr("vqadata.stores.reading.ReadOptions", patient)
-    monkeypatch.setattr("vqadata.shards.file_system.MOST_WAIT", 0.01)
+    monkeypatch.setattr("vqadata.stores.file_system.MOST_WAIT", 0.01)
     monkeypatch.setattr("vqadata.converting.assembly.BATCH_BYTES", 300_000)
     _reached.cache_clear()  # Each test has a server of its own.
     (tmp_path / "buckets/data").mkdir(parents=True)

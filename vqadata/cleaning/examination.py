@@ -25,9 +25,9 @@ from vqadata.engine.stage import TRIES, Engine, LostWorkError
 from vqadata.errors import VqaDataError
 from vqadata.groundwork.paged import MappedTable
 from vqadata.groundwork.progress import Progress
-from vqadata.shards.file_system import is_url
 from vqadata.shards.reader import TEXT, Shards
 from vqadata.steps import Cleaner, Tally
+from vqadata.stores.file_system import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,9 +18,9 @@ from vqadata.cleaning.picture_cache import PictureCache, Receipt
 from vqadata.engine.stage import LostWorkError, Stage
 from vqadata.errors import VqaDataError
 from vqadata.images.header import BadPicture
-from vqadata.shards.file_system import is_url
 from vqadata.shards.reader import Shards, open_shards
 from vqadata.steps import Cleaner
+from vqadata.stores.file_system import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,9 +17,9 @@ import msgspec
 from vqadata.engine.stage import Stage
 from vqadata.exporting.collecting import PIECES
 from vqadata.exporting.outbox import Delivery, Outbox
-from vqadata.shards.file_system import is_url
 from vqadata.shards.reader import Shards, open_shards
 from vqadata.steps import Export
+from vqadata.stores.file_system import is_url
 
 _RECEIPT = "receipt.json"
 

@@ -16,10 +16,10 @@ import numpy as np
 from vqadata.errors import ShardError
 from vqadata.groundwork.digests import bytes_digest
 from vqadata.loader.cells import cells_of, offsets_of, presence
-from vqadata.shards.file_system import is_url
 from vqadata.shards.message import MessageError
 from vqadata.shards.reader import Shards, open_shards
 from vqadata.shards.schema import IMAGES
+from vqadata.stores.file_system import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa

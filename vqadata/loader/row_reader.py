@@ -13,8 +13,8 @@ from vqadata.loader.encoded import PictureOf, pictures_of
 from vqadata.loader.load_options import LoadOptions
 from vqadata.loader.pixels import Decoder
 from vqadata.record import record_schema
-from vqadata.shards.file_system import is_url
 from vqadata.shards.reader import TEXT, Shards
+from vqadata.stores.file_system import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,9 +15,9 @@ from vqadata.reports.lists import lists
 from vqadata.reports.page import Contents, page, wanted_pictures
 from vqadata.reports.summary import Reported, summary
 from vqadata.reports.thumbnails import Shown, evidence, texts, thumbnails
-from vqadata.shards.file_system import is_url
 from vqadata.shards.manifest import MANIFEST, PICTURES, REPORT
 from vqadata.shards.reader import Shards, file_at, open_shards
+from vqadata.stores.file_system import is_url
 
 if TYPE_CHECKING:
     import polars as pl

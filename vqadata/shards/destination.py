@@ -24,9 +24,9 @@ from vqadata.groundwork.folder_lock import folder_lock
 from vqadata.groundwork.output_folder import UNFINISHED
 from vqadata.groundwork.progress import Progress
 from vqadata.shards.cache import default_cache
-from vqadata.shards.file_system import StoreError, file_system, patiently
 from vqadata.shards.manifest import MANIFEST, Manifest, read_manifest
 from vqadata.shards.read_options import ReadOptions
+from vqadata.stores.file_system import StoreError, file_system, patiently
 
 MARK = UNFINISHED
 """The file that says that a place is being written, or was when the run was killed."""

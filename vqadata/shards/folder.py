@@ -23,7 +23,6 @@ from vqadata.groundwork.output_folder import (
 )
 from vqadata.ledger import Ledger
 from vqadata.shards.destination import Destination, outgoing
-from vqadata.shards.file_system import is_url
 from vqadata.shards.journal import JOURNAL, Journal
 from vqadata.shards.manifest import (
     EVIDENCE,
@@ -43,6 +42,7 @@ from vqadata.shards.manifest import (
     manifest_text,
     read_manifest,
 )
+from vqadata.stores.file_system import is_url
 
 told = logging.getLogger("vqadata.told")
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.errors import DamageError, OptionError
 from vqadata.record import Record
-from vqadata.shards.file_system import is_url
 from vqadata.shards.manifest import (
     MANIFEST,
     BatchEntry,
@@ -30,6 +29,7 @@ from vqadata.shards.remote import store_at
 from vqadata.shards.scan import Fault
 from vqadata.shards.schema import IMAGES, shard_schema
 from vqadata.shards.store import Store
+from vqadata.stores.file_system import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 from vqadata.errors import ShardError
 from vqadata.groundwork.digests import bytes_digest
 from vqadata.shards.cache import BatchCache, default_cache
-from vqadata.shards.file_system import HOPELESS, Patience, file_system, is_url
 from vqadata.shards.manifest import MANIFEST, BatchEntry, FileEntry, ShardEntry, check_file
 from vqadata.shards.message import MessageError, Segments, checked_rows
 from vqadata.shards.read_options import ReadOptions
 from vqadata.shards.scan import Fault, parts_of
 from vqadata.shards.store import LocalStore
+from vqadata.stores.file_system import HOPELESS, Patience, file_system, is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa

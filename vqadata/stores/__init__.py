@@ -1,1 +1,1 @@
-"""Input in object stores: lists of what is there, pictures in streams, copies of record files."""
+"""Stores of objects: addresses, lists of what is there, pictures in streams, copies of files."""

@@ -19,9 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vqadata.errors import VqaDataError
 from vqadata.groundwork.folder_lock import folder_lock
@@ -30,10 +28,13 @@ from vqadata.stores.address import Address, address_of, is_tame, local_path
 from vqadata.stores.listing import Listing, is_picture
 from vqadata.stores.reading import copy_stored
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
 COPIED = ".copied.jsonl"
 """File of a room that lists what was copied whole, with its version."""
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="BaseModel")
 
 _current: ContextVar[Incoming | None] = ContextVar("incoming", default=None)
 """That of the run."""

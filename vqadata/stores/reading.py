@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from vqadata.errors import VqaDataError
-from vqadata.shards.file_system import StoreError, file_system, patiently
 from vqadata.shards.read_options import ReadOptions
 from vqadata.stores.address import Address
+from vqadata.stores.file_system import StoreError, file_system, patiently
 
 AT_ONCE = 16
 """Reads that are on their way at a time."""
