@@ -2,9 +2,10 @@
 
 Three tables. Recurrent overlays: marks planted at one place of a share of the pictures, and the
 pictures of VQA-RAD if they are there. Marks of single pictures, by kind, opacity and language, with
-the pictures whose text is none, for four generators: the first was looked at while the rules were
-made, the second was not, of the third only one of two banks of words, and the fourth was written
-before anything was measured with it. Pictures a second and core, for stage one and for each engine.
+the pictures whose text is none, for five generators: the first was looked at while the rules were
+made, the second was not, of the third only one of two banks of words, and the fourth and the fifth
+were written before anything was measured with them. Pictures a second and core, for stage one and
+for each engine.
 
     python -m benchmarks.watermarks --scale 1 --engine rapidocr
 """
@@ -21,7 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks import fresh_marks, heldout_marks, planted_marks, unseen_marks
+from benchmarks import fresh_marks, heldout_marks, lone_marks, planted_marks, unseen_marks
 from benchmarks.planted_marks import Planted, font, photo, stamp
 from vqadata import ocr
 from vqadata.cleaning.engine_choice import choose, load
@@ -31,14 +32,11 @@ from vqadata.errors import VqaDataError
 from vqadata.groundwork.digests import bytes_digest
 from vqadata.images.view import View
 from vqadata.overlay.finding import Overlay, find_overlays
-from vqadata.overlay.paper import is_paper
 from vqadata.overlay.tally import OverlayTally
 from vqadata.overlay.template import see
-from vqadata.watermarks.ground import lies_over
 from vqadata.watermarks.lexicon import Lexicon
-from vqadata.watermarks.marks import Reading, Strings
-from vqadata.watermarks.mending import colourful
-from vqadata.watermarks.spot import spots
+from vqadata.watermarks.looking import look
+from vqadata.watermarks.marks import Strings
 
 REAL = Path(os.environ.get("VQADATA_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 PLACES = {"bottom-right": (13, 1.0, 1.0), "centre": (40, 0.5, 0.5), "top-left": (18, 0.0, 0.0)}
@@ -126,12 +124,9 @@ def judge(engine: TextEngine, cases: list[Planted]) -> tuple[list[bool], float]:
     readings = []
     start = cpu()
     for number, case in enumerate(cases):
-        height, width = case.rgb.shape[:2]
-        lines = spots(engine.read(case.rgb), width, height)
         grey = cv2.cvtColor(case.rgb, cv2.COLOR_RGB2GRAY)
-        over = lies_over(grey, [s for s in lines if s.line.confidence >= engine.sure])
-        facts = colourful(case.rgb), engine.sure, is_paper(grey), over
-        readings.append(Reading(str(number), "g", lines, *facts))
+        looked = look(engine, case.rgb, grey)
+        readings.append(looked.reading(str(number), "g", grey.shape, engine.sure))
     cost = (cpu() - start) / len(cases)
     strings = Strings(readings, Lexicon())
     return [bool(strings.marks(reading)) for reading in readings], cost
@@ -193,6 +188,7 @@ def main() -> None:
         ("Held out", heldout_marks),
         ("Third generator, words kept back", fresh_marks),
         ("Fourth generator", unseen_marks),
+        ("Fifth generator, no mark twice", lone_marks),
     )
     for title, module in makers:
         mark_table(title, engine, list(module.planted(options.seed, options.scale)))

@@ -127,6 +127,19 @@ def test_places_are_told_in_the_pixels_of_the_picture(engine: TextEngine) -> Non
     assert 110 <= lines[0].box[0] <= 210
 
 
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_text_that_runs_up_or_down_is_read_along_itself(quarters: int) -> None:
+    if missing := find(ocr, TextEngine, "rapidocr").missing(OPTIONS["rapidocr"]):
+        pytest.skip(missing)
+    upright = np.ascontiguousarray(np.rot90(picture("Getty Images"), quarters))
+    lines = load("rapidocr", OPTIONS["rapidocr"]).read(upright)
+    (line,) = [line for line in lines if plain(line.text) == "gettyimages"]
+    assert abs(line.angle) == pytest.approx(90, abs=3)
+    assert 20 < line.height < 60
+    start, end = line.corners[1], line.corners[3]
+    assert (start > end) is (quarters == 1)
+
+
 def test_nothing_is_read_where_nothing_is(engine: TextEngine) -> None:
     plain_grey = np.full((80, 200, 3), 90, np.uint8)
     assert [line for line in engine.read(plain_grey) if line.confidence >= engine.sure] == []

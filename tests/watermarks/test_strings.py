@@ -90,6 +90,26 @@ def test_addresses_count_only_small_and_near_the_edge(text: str) -> None:
     assert lexicon.find(spot(text), Scene(20, 40.0)) is None
 
 
+def test_an_address_across_the_middle_counts_if_it_is_all_that_is_written() -> None:
+    lexicon = Lexicon()
+    assert lexicon.find(spot("www.bakery.com", x=320, y=240, high=40), PHOTO)
+    for other in (
+        spot("www.bakery.com", x=320, y=240, high=40, turn=5),
+        spot("www.bakery.com", x=320, y=140, high=40),
+        spot("Fresh bread www.bakery.com", x=320, y=240, high=40),
+    ):
+        assert lexicon.find(other, PHOTO) is None
+    assert lexicon.find(spot("www.bakery.com", x=320, y=240, high=40), Scene(3, 40.0)) is None
+
+
+@pytest.mark.parametrize("text", ["Copyright", "All rights reserved", "严禁转载"])
+def test_a_claim_across_the_middle_counts_if_it_is_all_that_is_written(text: str) -> None:
+    lexicon = Lexicon()
+    assert lexicon.find(spot(text, x=320, y=240, high=60), PHOTO)
+    assert lexicon.find(spot(text, x=320, y=240, high=60), Scene(3, 40.0)) is None
+    assert lexicon.find(spot(f"{text} Office Ltd", x=320, y=240, high=60), PHOTO) is None
+
+
 def test_scanner_words_count_only_on_films() -> None:
     for text in ("ST. MARY HOSPITAL", "PORTABLE AP ERECT", "85 kVp 4 mAs", "北京协和医院"):
         assert Lexicon().find(spot(text, y=12), FILM) is not None
@@ -110,6 +130,8 @@ def test_a_stamp_counts_turned_or_as_the_only_word_in_the_middle() -> None:
     [
         "Photo: Reuters / K. Ito",
         "Image credit: NASA",
+        "AP Photo/J. Kim",
+        "Reuters / Mary Poe",
         "图/新华社",
         "lens ID 7746781",
         "Jo Lind 2018",

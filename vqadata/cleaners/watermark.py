@@ -29,15 +29,12 @@ from vqadata.cleaning.text_engine import EngineOptions, TextEngine
 from vqadata.errors import MissingExtraError
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
-from vqadata.overlay.paper import is_paper
 from vqadata.overlay.tally import OverlayTally
 from vqadata.steps import Cleaner, Verdict
-from vqadata.watermarks.ground import lies_over
 from vqadata.watermarks.inquest import Inquest, read_pictures
 from vqadata.watermarks.lexicon import Lexicon
-from vqadata.watermarks.mending import colourful
+from vqadata.watermarks.looking import look
 from vqadata.watermarks.sentence import Policy, Sentence
-from vqadata.watermarks.spot import spots
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,17 +110,17 @@ class Watermark(Cleaner):
 
     def examine(self, view: View) -> dict[str, Any]:
         """Read the text in a picture."""
-        engine = self._engine()
-        lines = [] if engine is None else engine.read(view.rgb)
-        height, width = view.rgb.shape[:2]
-        readable = [line for line in lines if engine and line.confidence >= engine.sure]
+        if (engine := self._engine()) is None:
+            return {}
+        looked = look(engine, view.rgb, view.grey)
+        height, width = view.grey.shape
         return {
-            "texts": [line._asdict() for line in lines],
-            "laid_over": lies_over(view.grey, spots(readable, width, height)),
-            "colourful": colourful(view.rgb),
+            "texts": [line._asdict() for line in looked.lines],
+            "laid_over": looked.laid_over,
+            "colourful": looked.colourful,
             "read_width": width,
             "read_height": height,
-            "paper": is_paper(view.grey),
+            "paper": looked.paper,
         }
 
     def tally(self) -> OverlayTally | None:

@@ -99,16 +99,17 @@ class TextEngine(ABC):
     def read_fitted(self, rgb: Rgb) -> list[TextLine]:
         """Read a picture whose longest side is within the limit."""
 
-    def read(self, rgb: Rgb) -> list[TextLine]:
+    def read(self, rgb: Rgb, side: int | None = None) -> list[TextLine]:
         """Read a picture.
 
         Args:
             rgb: ``[height, width, 3]``.
+            side: Longest side in which it is read at most, if that is less than the user's.
 
         Returns:
             Lines in reading order, in pixels of ``rgb``.
         """
-        fitted, factor = fit(rgb, self.options.side)
+        fitted, factor = fit(rgb, min(side or self.options.side, self.options.side))
         lines = [
             line._replace(
                 text=line.text.strip(),

@@ -4,9 +4,10 @@ A word alone proves little: a hospital has its name on its building, a shop its 
 each kind of term says where it counts:
 
 - ``agency``, and what a user lists: anywhere;
-- ``owner``: small letters, turned or level near the edge; the sign ©: small letters, or the only
-  ones;
+- ``owner``: small letters, turned or level near the edge, or all that is written, in the middle;
+  the sign ©: small letters, or the only ones;
 - ``credit`` and addresses: small level letters near the edge of a picture with little other text;
+  an address also if it is all that is written, large and level in the middle;
 - ``stamp``: turned text, or the only word of a picture, in the middle;
 - ``scanner``: near the edge of a picture without colours.
 """
@@ -45,6 +46,9 @@ MOST = 0.8
 SMALL, TINY = 0.1, 0.08
 """Letters up to these shares of the short side are small, and those of a footnote."""
 
+LARGE = 0.04
+"""Letters from this share on are meant to be seen across the picture."""
+
 FEW_LINES = 6
 """Readable texts up to which a picture has little text."""
 
@@ -69,10 +73,12 @@ CREDIT = re.compile(
     r"^\W*(?:photo|foto|bild|image|picture|pic|credits?|cr[eé]dit|video)"
     r"(?:\s*(?:credits?|by|courtesy|source))?"
     r"\s*[:\uff1a/|©]\s*\w{2}|^[图文摄]\s?[/\uff0f|\uff1a:]\s*\w|"
+    r"^\W*(?:ap|afp|epa|upi|dpa|ansa|tass|kyodo|reuters|xinhua)(?:\s*(?:photo|images?))?\s*/\s*[a-z]|"
     r"(?:#|\b(?:id|no|nr|ref)\b|image|stock)\s*[.:#]{0,2}\s*\d{5,}",
     re.I,
 )
-"""Credits: Photo: Jane Doe, Image credit: X, 图/新华社; and numbers of pictures: ID 7746781."""
+"""Credits: Photo: Jane Doe, Image credit: X, AP Photo/J. Doe, 图/新华社; and numbers of pictures:
+ID 7746781."""
 
 BURNT = re.compile(
     r"\b(?:mrn|dob|acc|se|ser|im|img|ex|thk|fov|t[re]|kvp?|mas?)\b\s*[:#.=]?\s*\d|"
@@ -150,7 +156,7 @@ class Lexicon:
         if BURNT.search(text) and _counts("scanner", spot, scene):
             return Term("scanner", "a field and its value")
         address = ADDRESS.search(text) or HANDLE.search(text)
-        if address and _counts("address", spot, scene):
+        if address and _counts("address", spot, scene, _is_word(address, text)):
             return Term("address", address.group())
         return None
 
@@ -169,14 +175,22 @@ def _counts(kind: str, spot: Spot, scene: Scene, whole: bool = False) -> bool:
     alone = scene.lines <= ALONE
     if kind == "sign":
         return spot.is_small(SMALL) or alone
+    across = alone and whole and spot.central
     if kind == "owner":
-        return spot.size <= SMALL and (spot.turned or (spot.level and spot.near_edge))
+        small = spot.size <= SMALL and (spot.turned or (spot.level and spot.near_edge))
+        return small or across
     if kind in ("credit", "address"):
         footnote = spot.near_edge and spot.level and spot.is_small(TINY)
-        return scene.lines <= FEW_LINES and (footnote or (spot.turned and kind == "address"))
+        stamped = spot.turned or (across and spot.level and spot.size >= LARGE)
+        return scene.lines <= FEW_LINES and (footnote or (kind == "address" and stamped))
     if kind == "stamp":
-        return spot.turned or (alone and whole and spot.central)
+        return spot.turned or across
     return scene.colourful <= GREY and spot.near_edge and spot.size <= SMALL
+
+
+def _is_word(found: re.Match[str], text: str) -> bool:
+    """Whether a text is one word, and begins with what was found in it."""
+    return found.start() == 0 and len(text.split()) == 1
 
 
 _BETWEEN = re.compile(r"[\W_]+")

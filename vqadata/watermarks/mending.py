@@ -27,6 +27,7 @@ from vqadata.watermarks.erase import (
 )
 from vqadata.watermarks.key import key, plain
 from vqadata.watermarks.marks import Mark
+from vqadata.watermarks.relief import read_relief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,8 +169,8 @@ def _is_left(engine: TextEngine, rgb: Rgb, mark: Mark) -> bool:
     from rapidfuzz.fuzz import partial_ratio
 
     x0, y0, x1, y1 = clipped(mark.spot.line.box, rgb.shape, AROUND)
-    wanted = plain(mark.spot.line.text)
-    for line in engine.read(rgb[y0:y1, x0:x1]):
+    wanted, part = plain(mark.spot.line.text), rgb[y0:y1, x0:x1]
+    for line in (*engine.read(part), *read_relief(engine, part)):
         if line.confidence >= engine.sure and key(line.text) and _meets(line.box, mark, (x0, y0)):
             said = plain(line.text)
             if said in wanted or partial_ratio(said, wanted) >= ALIKE:

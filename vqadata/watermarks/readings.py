@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from vqadata.cleaning.text_engine import TextLine
 from vqadata.groundwork.progress import Progress
 from vqadata.images.header import BadPicture
-from vqadata.overlay.paper import is_paper
-from vqadata.watermarks.ground import lies_over
+from vqadata.watermarks.looking import look
 from vqadata.watermarks.marks import Reading
-from vqadata.watermarks.mending import colourful
 from vqadata.watermarks.spot import spots
 
 if TYPE_CHECKING:
@@ -66,10 +64,7 @@ def sampled(survey: Survey, engine: TextEngine, count: int) -> Iterator[Reading]
         for view in survey.views(of):
             progress.advance(1)
             try:
-                height, width = view.rgb.shape[:2]
+                looked = look(engine, view.rgb, view.grey)
             except BadPicture:
                 continue
-            found = spots(engine.read(view.rgb), width, height)
-            over = lies_over(view.grey, [s for s in found if s.line.confidence >= engine.sure])
-            facts = colourful(view.rgb), engine.sure, is_paper(view.grey), over
-            yield Reading(view.digest, of[view.digest], found, *facts)
+            yield looked.reading(view.digest, of[view.digest], view.grey.shape, engine.sure)
