@@ -60,9 +60,8 @@ def arguments(name: str) -> dict[str, Any]:
             "Start them by torchrun; vqatrain launch --print shows how.",
         )  # fmt: skip
     if "zero_optimization" not in preset:
-        os.environ["ACCELERATE_USE_FSDP"] = (
-            "true"  # four-bit weights are loaded so that they can be cut
-        )
+        # So four-bit weights are loaded in a form that can be cut.
+        os.environ["ACCELERATE_USE_FSDP"] = "true"
         return {"fsdp": True, "fsdp_config": preset}
     if importlib.util.find_spec("deepspeed") is None:
         raise MissingExtraError(f"--distributed {name}", "distributed", "deepspeed")
