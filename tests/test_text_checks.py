@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +24,30 @@ from vqadata.cleaners.yes_no import YesNo
 from vqadata.ledger import LedgerEntry, select_entries
 from vqadata.record import Agreement, Answer, Origin, Record
 from vqadata.shards.schema import shard_schema
-from vqadata.steps import Cleaner
+from vqadata.steps import Cleaner, Verdict
 
 Asked = tuple[str, str | None]
 
 
-def codes(cleaner: Cleaner, *questions: Asked, **fields: Any) -> list[str]:
-    """Codes of the findings on questions of one picture."""
+def judged(cleaner: Cleaner, *pictures: Sequence[Asked], **fields: Any) -> list[Verdict]:
+    """The findings on questions of some pictures; ids are numbers through all of them."""
     import pyarrow as pa
 
+    numbers = count()
     rows = [
-        Record(question_id=str(n), image_path="a.jpg", text=text, answer=answer,
-               origin=Origin(source="test", file="q.json", index=n), **fields).model_dump()
-        for n, (text, answer) in enumerate(questions)
+        [Record(question_id=str(n := next(numbers)), image_path="a.jpg", text=text, answer=answer,
+                origin=Origin(source="test", file="q.json", index=n), **fields).model_dump()
+         for text, answer in questions]
+        for questions in pictures
     ]  # fmt: skip
-    row = {"images": [], "image_facts": [], "questions": rows}
-    batch = pa.RecordBatch.from_pylist([row], schema=shard_schema())
-    return [verdict.why.reason for verdict in cleaner.judge(batch)]
+    shards = [{"images": [], "image_facts": [], "questions": questions} for questions in rows]
+    batch = pa.RecordBatch.from_pylist(shards, schema=shard_schema())
+    return list(cleaner.judge(batch))
+
+
+def codes(cleaner: Cleaner, *questions: Asked, **fields: Any) -> list[str]:
+    """Codes of the findings on questions of one picture."""
+    return [verdict.why.reason for verdict in judged(cleaner, questions, **fields)]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +148,23 @@ def test_a_question_that_lists_its_choices_may_hold_the_answer() -> None:
 )  # fmt: skip
 def test_near_questions(one: Asked, other: Asked, found: list[str]) -> None:
     assert codes(NearQuestion(), one, other) == found
+
+
+def test_near_questions_are_those_of_one_picture() -> None:
+    pictures = [
+        [("What color is the cat?", "red"), ("Who holds the big umbrella?", "he")],
+        [("Who sees the umbrella?", "she"), ("Who sees the umbrela?", "she")],
+        [("what colour is the cat", "red"), ("Who holds the umbrella?", "he")],
+        [("How many planes?", "8"), ("How many planes are visible?", "8"), ("A cat?", "yes")],
+        [("Who sees the umbrella here?", "she"), ("How many planes are there?", "8")],
+        [("How many planes?", "8"), ("How many planes are there?", "8")],
+        [("Who takes the umbrela?", "she"), ("Who takes the umbrella?", "she")],
+    ]
+    found = judged(NearQuestion(), *pictures)
+    others = [(one.details or {})["other"]["question_id"] for one in found]
+    assert sorted((one.row, one.question, n) for one, n in zip(found, others, strict=True)) == [
+        (1, 1, "2"), (3, 1, "6"), (5, 1, "11"), (6, 1, "13"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

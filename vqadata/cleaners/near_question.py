@@ -9,7 +9,6 @@ against no that of ``yes-no``. Questions of another picture are never compared.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -85,11 +84,8 @@ def _groups(table: pl.DataFrame, by: list[str]) -> Iterator[list[Question]]:
     import polars as pl
 
     several = table.filter(pl.col("asked").n_unique().over(by) > 1)
-    first = pl.int_range(pl.len()).first().over(by)
-    groups: defaultdict[int, list[Question]] = defaultdict(list)
-    for question in several.with_columns(first.alias("group")).iter_rows(named=True):
-        groups[question["group"]].append(question)
-    yield from groups.values()
+    rows = pl.struct(several.columns).alias("rows")
+    yield from several.group_by(by, maintain_order=True).agg(rows)["rows"].to_list()
 
 
 def _code(first: Question, other: Question) -> str | None:
