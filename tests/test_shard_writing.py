@@ -119,9 +119,9 @@ def test_a_picture_that_goes_away_is_said_in_one_line(
     gone = tmp_path / "raw" / "images" / "COCO_val2014_000000000008.jpg"
     real = shard_writing.read_picture
 
-    def read(name: str, file: Any) -> Any:
+    def read(name: str, file: Any, data: Any) -> Any:
         gone.unlink(missing_ok=True)
-        return real(name, file)
+        return real(name, file, data)
 
     monkeypatch.setattr(shard_writing, "read_picture", read)
     with pytest.raises(VqaDataError, match=r"000000000008.jpg: cannot be read: No such file"):
@@ -136,8 +136,8 @@ def test_a_picture_that_grows_meanwhile_is_said(
 
     real = shard_writing.read_picture
 
-    def read(name: str, file: Any) -> Any:
-        picture = real(name, file)
+    def read(name: str, file: Any, data: Any) -> Any:
+        picture = real(name, file, data)
         return picture._replace(data=(picture.data or b"") + b"more")
 
     monkeypatch.setattr(shard_writing, "read_picture", read)
