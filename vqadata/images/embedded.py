@@ -11,7 +11,6 @@ import base64
 import binascii
 import re
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 from vqadata.groundwork.digests import bytes_digest
@@ -104,12 +103,7 @@ class EmbeddedPictures:
         """Use as a context."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Remove the file."""
         if self._file is not None:
             self._file.close()

@@ -6,7 +6,6 @@ Also the names that the ledger uses for them.
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from vqadata.errors import VqaDataError
@@ -47,12 +46,7 @@ class InputFile:
         """Use the file as a context, which closes it."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the file."""
         self._file.close()
 

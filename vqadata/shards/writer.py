@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vqadata.groundwork.digests import HashingFile
@@ -84,12 +83,7 @@ class ShardWriter:
         """Use the writer as a context."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let go of the files; what they hold is not a data set until a manifest names it."""
         for shard in self._open.values():
             if isinstance(shard, OpenShard):
