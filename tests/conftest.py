@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,16 @@ REAL_DATA = Path(os.environ.get("VQADATA_REAL_DATA", Path(__file__).parents[2] /
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets no test see what an earlier one has examined."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def own_levels() -> Iterator[None]:
+    """Lets no test see how much an earlier one, which ran a command, has let be told."""
+    loggers = [logging.getLogger(name) for name in ("", "vqadata", "vqadata.told", "vqatrain")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture

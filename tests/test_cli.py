@@ -160,6 +160,24 @@ def test_stats_for_a_person_and_for_a_program(out: Path, run_cli: Run) -> None:
     assert figures["found_by"] == {"images-folder": figures["pictures"]}
 
 
+READERS = [
+    "stats {}", "explain 0 {}", "ledger {}", "diff {} {}", "verify {}", "shards info {}",
+    "shards cat {}", "report {} --json -o page.html", "export trl {} -o exported --overwrite",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_what_reads_shards_takes_a_url(
+    command: str, out: Path, run_cli: Run, tmp_path: Path
+) -> None:
+    def said(place: object) -> str:
+        done = run_cli(*(word.format(place) for word in command.split()), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return str(done.stdout).replace(str(place), "PLACE")
+
+    assert said(f"file://{out}") == said(out)
+
+
 def test_verify_fails_on_a_damaged_folder(out: Path, run_cli: Run) -> None:
     assert run_cli("verify", out).returncode == 0
     (out / "ledger.parquet").write_bytes(b"")

@@ -19,6 +19,7 @@ from vqadata.errors import VqaDataError
 from vqadata.sources.messages import Messages
 from vqadata.steps import Source
 from vqadata.stores.address import address_of
+from vqadata.stores.file_system import file_system
 from vqadata.stores.incoming import arriving
 
 
@@ -135,3 +136,21 @@ def test_names_of_a_store_lead_to_no_other_place_of_the_disk(memory: Any, tmp_pa
 def test_an_address_has_no_way_up(url: str) -> None:
     with pytest.raises(VqaDataError, match="expected one without"):
         address_of(Path(url))
+
+
+def test_a_bucket_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def needs_s3fs(url: str) -> None:
+        raise ImportError("Install s3fs")
+
+    class Unreached:
+        @staticmethod
+        def from_uri(url: str) -> None:
+            raise OSError(f"resolving {url} failed")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", needs_s3fs)
+    monkeypatch.setattr("pyarrow.fs.FileSystem", Unreached)
+    with pytest.raises(VqaDataError) as caught:
+        file_system("s3://nowhere/raw?access_key=KEY&secret_key=SECRET")
+    assert str(caught.value).startswith(
+        "s3://nowhere/raw: cannot be reached: resolving s3://nowhere/raw failed; expected"
+    )

@@ -28,8 +28,7 @@ from vqadata.groundwork.flags import ModelCommand, build
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-SHARDS = click.argument("shards", type=click.Path(path_type=Path))
-FOLDER = click.argument("folder", type=click.Path(path_type=Path))
+FOLDER = click.argument("folder", type=PLACE)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -176,8 +175,8 @@ def regroup(shards: Path | str, out: Path | str, config: Path | None, **given: A
 
 
 @program.command()
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.argument("a", type=PLACE)
+@click.argument("b", type=PLACE)
 @click.option(
     "--only", type=click.Choice(["added", "removed", "changed"]), help="Only rows of this kind."
 )
@@ -196,8 +195,8 @@ def regroup(shards: Path | str, out: Path | str, config: Path | None, **given: A
 )
 @AS_JSON
 def diff(
-    a: Path,
-    b: Path,
+    a: Path | str,
+    b: Path | str,
     only: Literal["added", "removed", "changed"] | None,
     field: tuple[str, ...],
     limit: int,
@@ -248,7 +247,7 @@ def verify(folder: Path | str, sha256: bool) -> int:
 
 
 @program.command()
-@FOLDER
+@click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--from",
     "places",
@@ -279,7 +278,7 @@ def repair(folder: Path, places: tuple[Path, ...]) -> None:
 @click.argument("question_id")
 @FOLDER
 @AS_JSON
-def explain(question_id: str, folder: Path, as_json: bool) -> None:
+def explain(question_id: str, folder: Path | str, as_json: bool) -> None:
     """Tell the way of one row: its source, each step's word, its place.
 
     \b
@@ -296,7 +295,7 @@ def explain(question_id: str, folder: Path, as_json: bool) -> None:
 @program.command()
 @FOLDER
 @AS_JSON
-def stats(folder: Path, as_json: bool) -> None:
+def stats(folder: Path | str, as_json: bool) -> None:
     """Answers, types, lengths, picture sizes and agreement of a data set.
 
     \b
@@ -311,7 +310,7 @@ def stats(folder: Path, as_json: bool) -> None:
 
 
 @program.command()
-@click.argument("folder", type=PLACE)
+@FOLDER
 @click.option(
     "--action",
     type=click.Choice(["dropped", "quarantined", "flagged", "masked"]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vqadata.commands.command_line import CONFIG, OUT_FOLDER
+from vqadata.commands.command_line import CONFIG, OUT_FOLDER, PLACE
 from vqadata.groundwork.flags import ModelCommand, build, described
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OVERWRITE = click.option(
     "--overwrite", is_flag=True, help="Replace a finished export in the output folder."
 )
-SHARDS = click.argument("shards", type=click.Path(path_type=Path))
+SHARDS = click.argument("shards", type=PLACE)
 
 
 class ExportGroup(click.Group):
@@ -57,7 +57,12 @@ def export() -> None:
 
 
 def _export(
-    kind: type[Export], shards: Path, out: Path, overwrite: bool, config: Path | None, **given: Any
+    kind: type[Export],
+    shards: Path | str,
+    out: Path,
+    overwrite: bool,
+    config: Path | None,
+    **given: Any,
 ) -> None:
     from vqadata.commands import printing
     from vqadata.engine.hiring import EngineOptions

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vqadata.commands.command_line import PLACE
 from vqadata.groundwork.flags import ModelCommand, build
 
 if TYPE_CHECKING:
@@ -21,9 +22,12 @@ def _models() -> Sequence[tuple[str, type[BaseModel]]]:
 
 
 @click.command(cls=ModelCommand, models=_models)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PLACE)
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="The page; by default FOLDER/report.html."
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The page; by default FOLDER/report.html, or here if FOLDER is a URL.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @click.option(
@@ -34,7 +38,7 @@ def _models() -> Sequence[tuple[str, type[BaseModel]]]:
     "warning, info) or a graver one; repeatable.",
 )
 def report(
-    folder: Path, out: Path | None, as_json: bool, fail_on: tuple[str, ...], **given: Any
+    folder: Path | str, out: Path | None, as_json: bool, fail_on: tuple[str, ...], **given: Any
 ) -> int:
     """Write the report on a data set: one HTML page that needs no network.
 

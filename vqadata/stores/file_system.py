@@ -48,7 +48,8 @@ def file_system(url: str) -> tuple[Any, str]:
     """The file system of a URL, with fsspec's methods, and the path of the URL in it.
 
     Raises:
-        VqaDataError: The URL is of a kind that is not known, or its library is not installed.
+        VqaDataError: The URL is of a kind that is not known, its library is not installed, or the
+            store is not there.
     """
     try:
         import fsspec
@@ -58,13 +59,23 @@ def file_system(url: str) -> tuple[Any, str]:
         return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
     except ImportError as error:
         if url.startswith("s3://"):
-            from pyarrow.fs import FileSystem
-
-            files, root = FileSystem.from_uri(url)
-            return _ArrowFiles(files), root
+            return _arrow_files(url)
         raise VqaDataError(url, str(error), "", "Install the package that it names.") from None
     except ValueError as error:
         raise VqaDataError(url, str(error), "a URL that fsspec knows", "Check the URL.") from None
+
+
+def _arrow_files(url: str) -> tuple[_ArrowFiles, str]:
+    from pyarrow.fs import FileSystem
+
+    try:
+        files, root = FileSystem.from_uri(url)
+    except (OSError, ValueError) as error:  # it asks the store in which region a bucket is
+        raise VqaDataError(
+            unsigned(url), f"cannot be reached: {unsigned(str(error))}", "a bucket that is there",
+            "Check its name, the network, AWS_REGION and AWS_ENDPOINT_URL.",
+        ) from None  # fmt: skip
+    return _ArrowFiles(files), root
 
 
 class _ArrowFiles:
@@ -167,6 +178,11 @@ def patiently(where: str, work: Callable[[], Result], options: ReadOptions) -> R
         except FileNotFoundError:
             raise
         except Exception as error:  # noqa: BLE001 - each kind of store has errors of its own
-            problem = _SIGNED.sub(r"\1", str(error) or type(error).__name__)
+            problem = unsigned(str(error) or type(error).__name__)
             if isinstance(error, HOPELESS) or not patience.wait(f"{where}: {problem}"):
                 raise StoreError(problem) from None
+
+
+def unsigned(text: str) -> str:
+    """A text without the queries of its URLs, which may hold a signature or a key."""
+    return _SIGNED.sub(r"\1", text)
