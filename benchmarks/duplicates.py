@@ -25,7 +25,7 @@ from PIL import Image
 from benchmarks import planted_frames, planted_otherwise, planted_pairs, planted_rendered
 from benchmarks.planted_pairs import Planted
 from vqadata.images.candidates import Crowd, candidates
-from vqadata.images.hamming import join, radius_for
+from vqadata.images.hamming import Join, radius_for
 from vqadata.images.likeness import CloseUp, close_up
 from vqadata.images.near_pairs import Comparison, NearPair
 from vqadata.images.perceptual import fingerprint
@@ -144,7 +144,7 @@ def join_table(count: int) -> None:
                 np.uint64(1) << flips, axis=1
             )
             start = time.process_time()
-            pairs = len(join(np.unique(own), radius).left)
+            pairs = sum(len(left) for left, _ in Join(np.unique(own), radius))
             took, peak = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF)
             print(
                 f"| {size:,} | {radius} | {pairs:,} | {took:.1f} | {peak.ru_maxrss / 1024:,.0f} |"

@@ -20,7 +20,7 @@ from vqadata.images import hamming
 from vqadata.images.candidates import NEAREST, Crowd, candidates
 from vqadata.images.edit import Looks, edit_of, in_words
 from vqadata.images.glance import compare
-from vqadata.images.hamming import LOOSE_RADIUS, join, radius_for
+from vqadata.images.hamming import LOOSE_RADIUS, Join, affordable, radius_for
 from vqadata.images.likeness import CloseUp, close_up
 from vqadata.images.near_pairs import Comparison, NearPair
 from vqadata.images.perceptual import FINGERPRINT_BYTES, fingerprint, mirrored
@@ -72,10 +72,29 @@ def test_the_join_finds_what_comparing_all_finds(
     expected = np.argwhere(np.triu(apart <= radius, 1) if itself else apart <= radius)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hamming, "FEW", few)
-        pairs = join(left, radius, None if itself else right)
-    both = np.stack([pairs.left, pairs.right], 1)
+        patch.setattr(hamming, "PAIRS", 64 * 300 if few else 300)  # given at a time
+        pairs = Join(left, radius, None if itself else right)
+        both = np.concatenate([np.stack(some, 1) for some in pairs])
+    assert pairs.count == len(both)
     got = np.sort(both, axis=1) if itself else both
     assert sorted(map(tuple, got.tolist())) == sorted(map(tuple, expected.tolist()))
+
+
+def test_the_radius_shrinks_at_once_where_a_sample_shows_too_many_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hamming, "FEW", 100)
+    monkeypatch.setattr(hamming, "TOO_MANY", 60_000)
+    rng = np.random.default_rng(3)
+    far = np.unique(rng.integers(0, 2**64, 1000, dtype=np.uint64))
+    flips = rng.random((1000, 64)) < 0.08  # two of them differ in 9.4 bits
+    near = np.unique(np.packbits(flips, axis=1).view(np.uint64).ravel())
+    assert affordable(far, LOOSE_RADIUS) == affordable(far, LOOSE_RADIUS, near) == LOOSE_RADIUS
+    radius = affordable(near, LOOSE_RADIUS)
+    assert 3 < radius < 9
+    assert affordable(near, LOOSE_RADIUS, near) < LOOSE_RADIUS
+    counts = [sum(len(left) for left, _ in Join(near, r)) for r in (radius, radius + 2)]
+    assert counts[0] < 60_000 < counts[1]
 
 
 def test_the_radius_shrinks_where_there_are_many() -> None:
@@ -297,10 +316,12 @@ def test_drawings_of_one_kind_are_never_certain_and_their_ground_tells_them_apar
 
 
 @pytest.mark.parametrize("block", [16, 50, 1 << 18])
+@pytest.mark.parametrize("held", [1, 200, 1 << 17])
 def test_the_nearest_are_those_that_a_plain_search_finds(
-    block: int, monkeypatch: pytest.MonkeyPatch
+    block: int, held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vqadata.images.candidates.BLOCK", block)
+    monkeypatch.setattr("vqadata.images.candidates.HELD", held)
     monkeypatch.setattr(hamming, "FEW", 8)  # the join by buckets, which is for many
     chance = np.random.default_rng(5)
     centres = chance.integers(0, 2, (2, 256), dtype=np.uint8)

@@ -8,12 +8,11 @@ the pairs of each picture have a limit. What is left out for it is told with its
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from vqadata.images.hamming import MOST_PAIRS, Pairs, join, radius_for
+from vqadata.images.hamming import MOST_PAIRS, Join, affordable, radius_for, shrunk
 from vqadata.images.perceptual import mirrored
 
 if TYPE_CHECKING:
@@ -29,14 +28,15 @@ SAME_HASH = 16
 NEAREST = 16
 """Pictures with which one is compared at most: those with the nearest wide hashes."""
 
-BLOCK = 1 << 18
-"""Pairs whose wide hashes are compared at a time: some 30 MB."""
+BLOCK = 1 << 17
+"""Pairs whose wide hashes are compared at a time: some 15 MB."""
+
+HELD = 1 << 17
+"""Pairs that are gathered, 1 MB, before those that are not among the nearest are forgotten."""
 
 BITS = 7
 """Bits that hold a difference of up to :data:`WIDE_RADIUS`, so that a pair with it is one number.
 It has 63 bits: two sides of 268 million pictures each."""
-
-_BITS_MASK = (1 << BITS) - 1
 
 
 class Crowd(NamedTuple):
@@ -65,131 +65,147 @@ def candidates(
             picture (without ranks the earlier one) on the left.
         mirror: Whether the left pictures are mirrored first.
     """
-    import numpy as np
-
     ours = _Hashes(mirrored(left.wide) if mirror else left.wide, crowd.rank)
     itself = right is None and not mirror
-    theirs = ours if itself else _Hashes((right or left).wide, crowd.rank)
-    rank = crowd.rank if crowd.rank is not None else np.arange(len(ours.wide))
-    kept, width = [np.empty(0, np.int64)], max(1, len(theirs.wide))
-    near_hashes = partial(_near_hashes, ours, None if itself else theirs, crowd.notes)
-    for one, two in _some(near_hashes, len(ours.short) if itself else 0):
-        for pair in _members(ours, theirs, one, two):
-            a, b = pair if right is not None else _turned(*pair, rank, crowd.apart)
-            bits = np.bitwise_count(ours.wide[a] ^ theirs.wide[b]).sum(1, dtype=np.int64)
-            near = bits <= WIDE_RADIUS
-            kept.append(((a * width + b) << BITS | bits)[near])
+    theirs = ours if itself else _Hashes((left if right is None else right).wide, crowd.rank)
+    other = None if itself else theirs.short
+    wanted = radius_for(len(ours.short), None if other is None else len(other))
+    radius = affordable(ours.short, wanted, other)
+    while True:
+        joined, chosen = Join(ours.short, radius, other), _Chosen(ours, theirs, crowd)
+        for one, two in _with_equal(joined, len(ours.short) if itself else 0):
+            for a, b in _members(ours, theirs, one, two):
+                chosen.add(*(_turned(a, b, crowd, mirror) if right is None else (a, b)))
+        if not joined.is_full or (smaller := shrunk(radius)) == radius:
+            break
+        radius = smaller
+    _note_hashes(joined, radius, wanted, crowd.notes)
     _note_crowd(ours, crowd.notes)
-    every = np.concatenate(kept)
-    kept.clear()
-    every.sort()
-    fresh = np.ones(len(every), bool)
-    fresh[1:] = every[1:] != every[:-1]
-    return _nearest(every[fresh], crowd, len(ours.wide), width)
+    return chosen.pairs()
 
 
-def _some(near_hashes: Callable[[], Pairs], alone: int) -> Iterator[tuple[Array, Array]]:
-    """Pairs of hashes, some at a time, which are let go; then each of so many with itself."""
+def _with_equal(joined: Join, alone: int) -> Iterator[tuple[Array, Array]]:
+    """Pairs of near hashes, some at a time; then each of so many with itself."""
     import numpy as np
 
-    found = near_hashes()
-    for start in range(0, len(found.left), BLOCK):
-        yield found.left[start : start + BLOCK], found.right[start : start + BLOCK]
-    del found
+    yield from joined
     for start in range(0, alone, BLOCK):
         same = np.arange(start, min(alone, start + BLOCK))
         yield same, same
 
 
-def _turned(a: Array, b: Array, rank: Array, apart: Array | None) -> tuple[Array, Array]:
-    """Pairs of one side, the better picture first, without those of one group."""
+def _turned(a: Array, b: Array, crowd: Crowd, mirror: bool) -> tuple[Array, Array]:
+    """Pairs of one side, each once, the better picture first, without those of one group."""
     import numpy as np
 
-    better = rank[a] < rank[b]
-    wanted = a != b
-    if apart is not None:
-        wanted &= (apart[a] != apart[b]) | (apart[a] < 0)
+    better = a < b if crowd.rank is None else crowd.rank[a] < crowd.rank[b]
+    wanted = np.ones(len(a), bool)
+    if mirror:  # each was found from both of its sides
+        wanted &= a < b
+    if crowd.apart is not None:
+        wanted &= (crowd.apart[a] != crowd.apart[b]) | (crowd.apart[a] < 0)
     return np.where(better, a, b)[wanted], np.where(better, b, a)[wanted]
 
 
-def _near_hashes(ours: _Hashes, theirs: _Hashes | None, notes: list[str]) -> Pairs:
-    """Pairs of short hashes within the largest radius that is affordable."""
-    other = None if theirs is None else theirs.short
-    wanted = radius = radius_for(len(ours.short), None if other is None else len(other))
-    while len((found := join(ours.short, radius, other)).left) >= MOST_PAIRS and radius > 4:
-        radius -= 2
-        del found  # they would lie beside the next ones
-    if radius < wanted:
-        notes.append(
-            f"more than {MOST_PAIRS:,} pairs of hashes are near each other: only those that differ "
-            f"in {radius} bits of 64 are compared, not {wanted}; crops may be missed"
-        )
-    if found.crowded or len(found.left) >= MOST_PAIRS:
-        notes.append(
-            f"{found.crowded:,} hashes lie too close together to be compared with all; "
-            f"{len(found.left):,} pairs of hashes were compared"
-        )
-    return found
+class _Chosen:
+    """The pairs of pictures that are among the nearest of either, or with ranks of the worse one.
+
+    Pairs are looked at some at a time, and let go.
+    """
+
+    def __init__(self, ours: _Hashes, theirs: _Hashes, crowd: Crowd) -> None:
+        import numpy as np
+
+        self._ours, self._theirs, self._crowd = ours.wide, theirs.wide, crowd
+        self._of_right = _Nearest(len(ours.wide))
+        self._of_left = _Nearest(len(theirs.wide)) if crowd.rank is None else None
+        self._counts = np.zeros(len(theirs.wide), np.int64)
+        """Pairs so far, by the place of the right picture."""
+
+    def add(self, a: Array, b: Array) -> None:
+        """Look at pairs, by the places of their pictures. None may come twice."""
+        import numpy as np
+
+        bits = np.bitwise_count(self._ours[a] ^ self._theirs[b]).sum(1, dtype=np.int64)
+        near = bits <= WIDE_RADIUS
+        a, b, bits = a[near], b[near], bits[near]
+        self._counts += np.bincount(b, minlength=len(self._counts))
+        self._of_right.add(b, bits, a)
+        if self._of_left:
+            self._of_left.add(a, bits, b)
+
+    def pairs(self) -> tuple[Array, Array]:
+        """The chosen ones, in the order of the left, then the right; notes what is left out."""
+        import numpy as np
+
+        width = max(1, len(self._theirs))
+        b, a = self._of_right.pairs()
+        chosen = np.sort(a * width + b)
+        if self._of_left:
+            a, b = self._of_left.pairs()
+            chosen = np.union1d(chosen, a * width + b)
+        a, b = np.divmod(chosen, width)
+        self._note(self._counts - np.bincount(b, minlength=len(self._counts)))
+        return a, b
+
+    def _note(self, left: Array) -> None:
+        import numpy as np
+
+        places = np.flatnonzero(left)
+        if len(places):
+            self._crowd.notes.append(
+                f"{left.sum():,} of {self._counts.sum():,} pairs with like hashes, of "
+                f"{len(places):,} pictures with more than {NEAREST}, were not compared: of each "
+                f"the {NEAREST} nearest by hash alone (drawings or pages of one kind)"
+            )
+        if self._crowd.left_out is not None:
+            left_out = zip(places.tolist(), left[places].tolist(), strict=True)
+            self._crowd.left_out.update(dict(left_out))
 
 
-def _nearest(every: Array, crowd: Crowd, ours: int, width: int) -> tuple[Array, Array]:
-    """The pairs of pictures that are among the nearest of either, or of the worse one.
+class _Nearest:
+    """Of each picture the nearest other ones, of all that were added.
+
+    A pair is one number, which sorts by its picture, its difference, and the other picture. A pair
+    is among the first ones of its picture if the one so many places before it is of another one.
 
     Args:
-        every: Pairs with their difference, each ``(left * width + right) << BITS | bits``.
-        crowd: How to choose.
-        ours: Pictures of the left side.
-        width: Pictures of the right side.
+        others: How many pictures the other side has.
     """
-    import numpy as np
 
-    chosen = _nearest_of(every, ours, width, of_right=True)
-    if crowd.rank is None:
-        chosen = np.union1d(chosen, _nearest_of(every, ours, width, of_right=False))
-    a, b = np.divmod(chosen >> BITS, width)
-    left = -np.bincount(b, minlength=width)
-    for start in range(0, len(every), BLOCK):
-        left += np.bincount((every[start : start + BLOCK] >> BITS) % width, minlength=width)
-    if len(chosen) < len(every):
-        crowd.notes.append(
-            f"{len(every) - len(chosen):,} of {len(every):,} pairs with like hashes, of "
-            f"{np.count_nonzero(left):,} pictures with more than {NEAREST}, were not compared: of "
-            f"each the {NEAREST} nearest by hash alone (drawings or pages of one kind)"
-        )
-    if crowd.left_out is not None:
-        places = np.flatnonzero(left)
-        crowd.left_out.update(dict(zip(places.tolist(), left[places].tolist(), strict=True)))
-    return a, b
+    def __init__(self, others: int) -> None:
+        import numpy as np
 
+        self._span = max(1, others)
+        self._held = np.empty(0, np.int64)
+        self._new: list[Array] = []
+        self._count = 0
 
-def _nearest_of(every: Array, ours: int, width: int, of_right: bool) -> Array:
-    """The pairs that are among the nearest of their right or left picture, in order.
+    def add(self, of: Array, bits: Array, others: Array) -> None:
+        self._new.append((of << BITS | bits) * self._span + others)
+        self._count += len(of)
+        if self._count > max(HELD, len(self._held)):
+            self._forget()
 
-    All are sorted by that picture, then by their difference: a pair is among the first ones of its
-    picture if the one so many places before it is of another one.
-    """
-    import numpy as np
+    def pairs(self) -> tuple[Array, Array]:
+        """Pictures, and their nearest ones."""
+        import numpy as np
 
-    span = max(1, ours) if of_right else width
-    turned = np.empty_like(every)
-    for start in range(0, len(every), BLOCK):
-        block = slice(start, start + BLOCK)
-        a, b = np.divmod(every[block] >> BITS, width)
-        of, other = (b, a) if of_right else (a, b)
-        turned[block] = (of << BITS | every[block] & _BITS_MASK) * span + other
-    turned.sort()
-    kept = [np.empty(0, np.int64)]
-    for start in range(0, len(turned), BLOCK):
-        head, other = np.divmod(turned[start : start + BLOCK], span)
-        of, bits = head >> BITS, head & _BITS_MASK
-        behind = max(NEAREST - start, 0)  # of the whole, the first ones have none so far before
-        last = max(start + len(of) - NEAREST, 0)
-        before = turned[start + behind - NEAREST : last] // span >> BITS
-        first = np.ones(len(of), bool)
-        first[behind:] = of[behind:] != before
-        a, b = (other, of) if of_right else (of, other)
-        kept.append(((a * width + b) << BITS | bits)[first])
-    return np.sort(np.concatenate(kept))
+        self._forget()
+        head, others = np.divmod(self._held, self._span)
+        return head >> BITS, others
+
+    def _forget(self) -> None:
+        import numpy as np
+
+        every = np.concatenate([self._held, *self._new])
+        self._new.clear()
+        self._count = 0
+        every.sort()
+        of = every // self._span >> BITS
+        near = np.ones(len(every), bool)
+        near[NEAREST:] = of[NEAREST:] != of[:-NEAREST]
+        self._held = every[near]
 
 
 class _Hashes:
@@ -207,6 +223,19 @@ class _Hashes:
         self.starts = (np.cumsum(self.counts) - self.counts).astype(np.int64)
 
 
+def _note_hashes(joined: Join, radius: int, wanted: int, notes: list[str]) -> None:
+    if radius < wanted:
+        notes.append(
+            f"more than {MOST_PAIRS:,} pairs of hashes are near each other: only those that differ "
+            f"in {radius} bits of 64 are compared, not {wanted}; crops may be missed"
+        )
+    if joined.crowded or joined.is_full:
+        notes.append(
+            f"{joined.crowded:,} hashes lie too close together to be compared with all; "
+            f"{joined.count:,} pairs of hashes were compared"
+        )
+
+
 def _note_crowd(ours: _Hashes, notes: list[str]) -> None:
     crowd = int((ours.counts[ours.counts > SAME_HASH]).sum())
     if crowd:
@@ -219,21 +248,35 @@ def _note_crowd(ours: _Hashes, notes: list[str]) -> None:
 def _members(
     ours: _Hashes, theirs: _Hashes, one: Array, two: Array
 ) -> Iterator[tuple[Array, Array]]:
-    """The pictures of pairs of short hashes: each with each, of many alike only the first ones."""
+    """The pictures of pairs of hashes, each pair once: of many alike, the first ones with all."""
     import numpy as np
 
-    for step in range(SAME_HASH):
-        # The first ones of one side, each with all of the other.
-        for a, b, turned in ((ours, theirs, False), (theirs, ours, True)):
-            x, y = (two, one) if turned else (one, two)
-            has = a.counts[x] > step
-            x, y = x[has], y[has]
-            for start, end in _blocks(b.counts[y]):
-                counts = b.counts[y[start:end]]
-                first = np.repeat(a.members[a.starts[x[start:end]] + step], counts)
-                within = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
-                rest = b.members[np.repeat(b.starts[y[start:end]], counts) + within]
-                yield (rest, first) if turned else (first, rest)
+    same = one == two if theirs is ours else np.zeros(len(one), bool)
+    most = max(ours.counts[one].max(initial=0), theirs.counts[two].max(initial=0))
+    for step in range(min(SAME_HASH, int(most))):
+        # The first ones of one side with all of the other; of the same hash with those behind.
+        yield from _one_with_many(ours, one, step, theirs, two, np.where(same, step + 1, 0))
+        # The first ones of the other side with the rest: with its first ones they have been.
+        rest = np.where(same, ours.counts[one], SAME_HASH)
+        for b, a in _one_with_many(theirs, two, step, ours, one, rest):
+            yield a, b
+
+
+def _one_with_many(
+    one: _Hashes, x: Array, step: int, many: _Hashes, y: Array, behind: Array
+) -> Iterator[tuple[Array, Array]]:
+    """The picture so many steps into each hash, with those of the other hash from a place on."""
+    import numpy as np
+
+    has = (one.counts[x] > step) & (many.counts[y] > behind)
+    x, y, behind = x[has], y[has], behind[has]
+    first, starts = one.members[one.starts[x] + step], many.starts[y] + behind
+    lengths = many.counts[y] - behind
+    for start, end in _blocks(lengths):
+        counts = lengths[start:end]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        rest = many.members[np.repeat(starts[start:end], counts) + within]
+        yield np.repeat(first[start:end], counts), rest
 
 
 def _blocks(counts: Array) -> Iterator[tuple[int, int]]:

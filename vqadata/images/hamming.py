@@ -10,9 +10,11 @@ thousand hashes are compared each with each, which is quicker than to look up so
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple
+from math import prod
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vqadata.images.perceptual import Pixels as Array
@@ -30,7 +32,13 @@ LARGEST_BUCKET = 4096
 """Hashes of one bucket that are compared with each other; more are said aloud."""
 
 MOST_PAIRS = 20_000_000
-"""Pairs after which a join stops; they fill 160 MB."""
+"""Pairs after which a join stops."""
+
+TOO_MANY = 1.5 * MOST_PAIRS
+"""Pairs that a sample must promise for the join not to be tried."""
+
+SMALLEST_RADIUS = 4
+"""Bits below which the radius does not shrink further where pairs are too many."""
 
 FEW = LARGEST_BUCKET
 """Hashes of one side up to which all are compared with each other: 0.1 seconds at most."""
@@ -38,22 +46,11 @@ FEW = LARGEST_BUCKET
 ROWS = 64
 """Hashes that are compared with all others at a time: 2 MB."""
 
-SMALL = 1024
-"""Arrays of pairs that are gathered into one."""
+PAIRS = ROWS * FEW
+"""Pairs that are given at a time: 2 MB."""
 
 BLOCK = 1 << 15
 """Hashes that are worked on at a time, so that they stay in the processor's cache."""
-
-
-class Pairs(NamedTuple):
-    """Pairs of hashes within the radius."""
-
-    left: Array
-    """int32: number of one hash of each pair."""
-    right: Array
-    """int32: number of the other one."""
-    crowded: int
-    """Hashes that were not compared with all others, because their buckets are too large."""
 
 
 def radius_for(left: int, right: int | None = None) -> int:
@@ -70,81 +67,120 @@ def radius_for(left: int, right: int | None = None) -> int:
     return CHUNKS - 1
 
 
-def join(left: Array, radius: int, right: Array | None = None) -> Pairs:
-    """All pairs within a radius.
+def affordable(left: Array, radius: int, right: Array | None = None) -> int:
+    """The radius, or a smaller one where a sample says that the join would surely stop too soon.
+
+    Args:
+        left: uint64, distinct hashes.
+        radius: Bits.
+        right: The other side; by default the left one.
+    """
+    sides = [left, left if right is None else right]
+    some = [side[:: -(-len(side) // FEW) or 1] for side in sides]
+    share = prod(len(part) / max(1, len(side)) for part, side in zip(some, sides, strict=True))
+    while True:
+        sample = Join(some[0], radius, None if right is None else some[1])
+        deque(sample, maxlen=0)
+        if sample.count < share * TOO_MANY or (smaller := shrunk(radius)) == radius:
+            return radius
+        radius = smaller
+
+
+def shrunk(radius: int) -> int:
+    """The next smaller radius to try; itself if there is none."""
+    return radius - 2 if radius > SMALLEST_RADIUS else radius
+
+
+class Join:
+    """All pairs of hashes within a radius, each once, in no particular order, some at a time.
 
     Args:
         left: uint64, distinct hashes.
         radius: 3 to 18 bits.
         right: The other side; by default ``left`` is joined with itself, each pair once.
 
-    Returns:
-        The pairs in no particular order; of a join with itself, ``left`` is not ``right``.
-        :data:`MOST_PAIRS` or more: there may be others.
+    Attributes:
+        count: Pairs that were given so far.
+        crowded: Hashes that were not compared with all others, because their buckets are too large.
     """
-    found = _Growing(), _Growing()
-    crowded = count = 0
-    other = left if right is None else right
-    if max(len(left), len(other)) <= FEW:
-        return _each_with_each(left, other, radius, right is None)
-    for chunk, share in enumerate(_shares(radius)):
-        side = _Side(other, chunk)
-        crowded = max(crowded, side.crowded)
-        for ours, theirs in _joined(left, side, chunk, share, radius, right is None):
-            fresh = ~_found_before(left[ours] ^ other[theirs], radius, chunk)
-            found[0].add(ours[fresh])
-            found[1].add(theirs[fresh])
-            count += int(fresh.sum())
-            if count >= MOST_PAIRS:
+
+    def __init__(self, left: Array, radius: int, right: Array | None = None) -> None:
+        """Compare nothing yet."""
+        self._left, self._radius = left, radius
+        self._right, self._itself = (left, True) if right is None else (right, False)
+        self.count = self.crowded = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it stopped at :data:`MOST_PAIRS`: there may be others."""
+        return self.count >= MOST_PAIRS
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        """Yield the numbers of left and of right hashes, int32."""
+        import numpy as np
+
+        ours, theirs, filled = np.empty(PAIRS, np.int32), np.empty(PAIRS, np.int32), 0
+        for left, right in self._parts():
+            if filled + len(left) > PAIRS:
+                yield ours[:filled].copy(), theirs[:filled].copy()
+                filled = 0
+            place = slice(filled, filled + len(left))
+            ours[place], theirs[place] = left, right
+            filled, self.count = filled + len(left), self.count + len(left)
+            if self.is_full:
                 break
-        if count >= MOST_PAIRS:
-            break
-    return Pairs(found[0].whole(), found[1].whole(), crowded)
+        yield ours[:filled], theirs[:filled]
 
+    def _parts(self) -> Iterator[tuple[Array, Array]]:
+        if max(len(self._left), len(self._right)) <= FEW:
+            yield from self._each_with_each()
+            return
+        for chunk, share in enumerate(_shares(self._radius)):
+            side = _Side(self._right, chunk)
+            self.crowded = max(self.crowded, side.crowded)
+            for ours, theirs in self._joined(side, chunk, share):
+                unequal = self._left[ours] ^ self._right[theirs]
+                fresh = ~_found_before(unequal, self._radius, chunk)
+                yield ours[fresh], theirs[fresh]
 
-class _Growing:
-    """Many small arrays, kept as few large ones: a small one takes more memory than it holds."""
-
-    def __init__(self) -> None:
-        self._large: list[Array] = []
-        self._small: list[Array] = []
-
-    def add(self, part: Array) -> None:
-        self._small.append(part)
-        if len(self._small) == SMALL:
-            self._gather()
-
-    def whole(self) -> Array:
-        """All of it; nothing is kept here."""
-        self._gather()
+    def _each_with_each(self) -> Iterator[tuple[Array, Array]]:
+        """Compare all hashes of one side with all of the other."""
         import numpy as np
 
-        whole = np.concatenate(self._large)
-        self._large.clear()
-        return whole
+        for start in range(0, len(self._left), ROWS):
+            ours = self._left[start : start + ROWS, None]
+            begin = start if self._itself else 0
+            near = np.bitwise_count(ours ^ self._right[None, begin:]) <= self._radius
+            if self._itself:  # each pair once
+                others = np.arange(begin, len(self._right))
+                near &= others > np.arange(start, start + len(ours))[:, None]
+            one, two = np.nonzero(near)
+            yield one + start, two + begin
 
-    def _gather(self) -> None:
+    def _joined(self, side: _Side, chunk: int, share: int) -> Iterator[tuple[Array, Array]]:
+        """Pairs whose chunks are neighbours."""
         import numpy as np
 
-        self._large.append(np.concatenate([np.empty(0, np.int32), *self._small]))
-        self._small.clear()
-
-
-def _each_with_each(left: Array, right: Array, radius: int, itself: bool) -> Pairs:
-    """Compare all hashes of one side with all of the other."""
-    import numpy as np
-
-    found = [(np.empty(0, np.int32),) * 2]
-    for start in range(0, len(left), ROWS):
-        ours = left[start : start + ROWS, None]
-        begin = start if itself else 0
-        near = np.bitwise_count(ours ^ right[None, begin:]) <= radius
-        if itself:  # each pair once
-            near &= np.arange(begin, len(right)) > np.arange(start, start + len(ours))[:, None]
-        one, two = np.nonzero(near)
-        found.append(((one + start).astype(np.int32), (two + begin).astype(np.int32)))
-    one, two = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Pairs(one, two, 0)
+        ours = side if self._itself else _Side(self._left, chunk)
+        for start in range(0, len(ours.keys), BLOCK):
+            keys, hashes = ours.keys[start : start + BLOCK], ours.hashes[start : start + BLOCK]
+            numbers = np.arange(start, start + len(keys))
+            for mask in _masks(share):
+                buckets = keys ^ mask
+                size: Array = side.sizes.take(buckets)
+                if self._itself and mask:
+                    chosen = np.flatnonzero((keys < buckets) & (size > 0))  # each two buckets once
+                elif self._itself:
+                    # Of one bucket, each is compared with those behind it.
+                    first, size = numbers + 1, side.starts[keys] + side.sizes[keys] - numbers - 1
+                    size = np.maximum(size, 0)  # of a crowded bucket the last ones have no others
+                    yield from _near(hashes, numbers, first, size, ours, side, self._radius)
+                    continue
+                else:
+                    chosen = np.flatnonzero(size)
+                first = side.starts.take(buckets.take(chosen))
+                own = hashes.take(chosen), numbers.take(chosen)
+                yield from _near(*own, first, size.take(chosen), ours, side, self._radius)
 
 
 class _Side:
@@ -160,34 +196,6 @@ class _Side:
         self.starts = np.concatenate([[0], np.cumsum(sizes)])[:-1].astype(np.int64)
         self.crowded = int(sizes[sizes > LARGEST_BUCKET].sum())
         self.sizes = np.minimum(sizes, LARGEST_BUCKET).astype(np.uint16)
-
-
-def _joined(
-    left: Array, side: _Side, chunk: int, share: int, radius: int, itself: bool
-) -> Iterator[tuple[Array, Array]]:
-    """Pairs whose chunks are neighbours."""
-    import numpy as np
-
-    ours = side if itself else _Side(left, chunk)
-    for start in range(0, len(ours.keys), BLOCK):
-        keys, hashes = ours.keys[start : start + BLOCK], ours.hashes[start : start + BLOCK]
-        numbers = np.arange(start, start + len(keys))
-        for mask in _masks(share):
-            buckets = keys ^ mask
-            size: Array = side.sizes.take(buckets)
-            if itself and mask:
-                chosen = np.flatnonzero((keys < buckets) & (size > 0))  # each two buckets once
-            elif itself:
-                # Of one bucket, each is compared with those behind it.
-                first, size = numbers + 1, side.starts[keys] + side.sizes[keys] - numbers - 1
-                size = np.maximum(size, 0)  # of a crowded bucket the last ones have no others
-                yield from _near(hashes, numbers, first, size, ours, side, radius)
-                continue
-            else:
-                chosen = np.flatnonzero(size)
-            first = side.starts.take(buckets.take(chosen))
-            own = hashes.take(chosen), numbers.take(chosen)
-            yield from _near(*own, first, size.take(chosen), ours, side, radius)
 
 
 def _near(
