@@ -7,12 +7,15 @@ A checkpoint keeps that number; a run that goes on with other processes accumula
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vqadata.errors import OptionError, VqaDataError
 from vqatrain.config import TrainConfig
+
+log = logging.getLogger(__name__)
 
 FILE = "vqatrain.json"
 """What a checkpoint says of the run, beside the state of the trainer."""
@@ -67,6 +70,29 @@ def pace(config: TrainConfig) -> Pace:
         )  # fmt: skip
     size = max(n for n in range(1, min(size, each) + 1) if each % n == 0)
     return Pace(size, each // size, processes())
+
+
+def steps_done(checkpoint: Path) -> int:
+    """Steps of the run that made a checkpoint."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    return int(state["global_step"])
+
+
+def refuse_finished(config: TrainConfig, steps: int) -> None:
+    """See to it that a run that goes on has steps left; at its last one it only saves its model.
+
+    Raises:
+        OptionError: The checkpoint is further than the run shall go.
+    """
+    if config.resume is None:
+        return
+    step = steps_done(config.resume)
+    done = f"{config.resume}: step {step:,} of {steps:,}; nothing is left to train"
+    remedy = "Raise --max-steps or --epochs to train on."
+    if step > steps:
+        raise OptionError("--resume", done, f"a checkpoint before step {steps:,}", remedy)
+    if step == steps and is_main():
+        log.warning("--resume %s, its model is saved as it is. %s", done, remedy)
 
 
 def _refuse_changed(config: TrainConfig, before: Path) -> None:

@@ -65,6 +65,26 @@ def test_a_run_goes_on_in_its_own_folder_alone(shards: Path, traced: Path, tmp_p
     assert look_up(own).steps == 5
 
 
+def test_a_run_without_steps_left_says_so(
+    shards: Path, traced: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def again(steps: int) -> Path:
+        options = OPTIONS | {"max_steps": steps, "resume": traced / "checkpoints/checkpoint-2"}
+        return run(config(shards, tmp_path / "run", **options))
+
+    with pytest.raises(
+        OptionError,
+        match=r"--resume: .*-2: step 2 of 1; nothing is left to train; expected .* Raise --max-st",
+    ):
+        again(1)
+    assert not (tmp_path / "run").exists()
+    saved = again(2) / "adapter" / "adapter_model.safetensors"
+    assert "step 2 of 2; nothing is left to train, its model is saved as it is" in caplog.text
+    checkpoint = traced / "checkpoints" / "checkpoint-2" / saved.name
+    assert saved.read_bytes() == checkpoint.read_bytes()
+    assert look_up(tmp_path / "run").steps == 2
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -18,7 +18,7 @@ from vqatrain.batches.lengths import ALONE, Lengths, measure
 from vqatrain.config import TrainConfig
 from vqatrain.data import Questions, Schedule, curriculum, keep
 from vqatrain.models.family import Loaded
-from vqatrain.pace import Pace
+from vqatrain.pace import Pace, refuse_finished
 
 if TYPE_CHECKING:
     from vqatrain.order import Order, Rows
@@ -70,7 +70,8 @@ def lay_out(
         engine: Who measures.
 
     Raises:
-        VqaDataError: A row is too long and shall not be left out, or none is left.
+        VqaDataError: A row is too long and shall not be left out, or none is left; or the run goes
+            on from a checkpoint beyond its last step.
     """
     lengths, limit = measure(batcher, questions, engine), _limit(config, loaded)
     fits = lengths.total <= limit
@@ -81,6 +82,7 @@ def lay_out(
         keep(questions, fits.tolist())
         lengths = Lengths(lengths.prompt[fits], lengths.answer[fits])
     laid, steps = _order(config, questions, lengths.total, limit, pace)
+    refuse_finished(config, steps)
     return Layout(Schedule(questions, laid), steps, lengths, too_long, limit)
 
 

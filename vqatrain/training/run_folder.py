@@ -15,7 +15,7 @@ from vqatrain.batches import contract
 from vqatrain.config import TrainConfig
 from vqatrain.models import model as models
 from vqatrain.models.family import Loaded
-from vqatrain.pace import is_main
+from vqatrain.pace import is_main, steps_done
 from vqatrain.training import card, proof
 
 LOG = "log.jsonl"
@@ -61,10 +61,10 @@ def begin(config: TrainConfig, loaded: Loaded, labels: proof.LabelProof) -> Path
 def _go_back(folder: Path, checkpoint: Path) -> None:
     """Forget what a run did after a checkpoint of its own, and that it was finished."""
     (folder / models.RUN_FILE).unlink(missing_ok=True)
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    done = steps_done(checkpoint)
     lines = (folder / LOG).read_text(encoding="utf-8").splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n")]  # a killed run cuts its last one
-    kept = [line for line in whole if json.loads(line)["step"] <= state["global_step"]]
+    kept = [line for line in whole if json.loads(line)["step"] <= done]
     (folder / LOG).write_text("".join(kept), encoding="utf-8")
 
 
