@@ -144,7 +144,12 @@ class TrainConfig(DataOptions, PictureOptions):
     save_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; none if unset."
     )
-    resume: Path | None = Field(None, description="Checkpoint folder to continue from.")
+    keep_checkpoints: int | None = Field(
+        None, ge=1, description="Checkpoints that are kept, the newest ones; all if unset."
+    )
+    resume: Path | None = Field(
+        None, description="Checkpoint to continue from, or a run: its newest whole one is taken."
+    )
     eval_shards: Path | None = Field(
         None, description="Shards whose rows are answered now and then; by default those of SHARDS."
     )

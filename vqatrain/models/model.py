@@ -28,6 +28,8 @@ GRAPHS = "export.json"
 """File of transformers that names the graphs of an exported model."""
 
 MODEL_FOLDER, ADAPTER_FOLDER, BASE_FOLDER = "model", "adapter", "base"
+ADAPTER_CONFIG = "adapter_config.json"
+"""File of peft that makes a folder an adapter."""
 
 
 def choose_dtype(precision: str) -> torch.dtype:
@@ -194,22 +196,45 @@ def find_trained(name: str, adapter: Path | None) -> Trained:
     """Find what a run made, or take any model with an adapter.
 
     Args:
-        name: Run folder, model folder or hub id.
+        name: Run folder, model folder or hub id; or an adapter folder, such as a checkpoint.
         adapter: Adapter folder; the one of the run by default.
 
     Raises:
         OptionError: The run did not finish.
     """
     run = Path(name)
+    if (run / ADAPTER_CONFIG).is_file():
+        return Trained(_base_of_adapter(run), adapter or run)
     if not ((run / "config.json").is_file() and (run / "log.jsonl").exists()):
         return Trained(name, adapter)
     if not (run / RUN_FILE).is_file():
-        raise OptionError("--model", f"{run}: the run did not finish", "a finished run")
+        raise OptionError(
+            "--model", f"{run}: the run did not finish", "a finished run",
+            f"Go on with --resume {run}, or name one of its checkpoints.",
+        )  # fmt: skip
     if not (run / ADAPTER_FOLDER).is_dir():
         return Trained(str(run / MODEL_FOLDER), adapter)
     base = str(json.loads((run / RUN_FILE).read_text())["base_model"])
     base = str(run / BASE_FOLDER) if base.startswith(TINY) else base
     return Trained(base, adapter or run / ADAPTER_FOLDER)
+
+
+def _base_of_adapter(adapter: Path) -> str:
+    """The model that an adapter names, or the random base of the run that it lies in.
+
+    Raises:
+        OptionError: It names none, and lies in no run.
+    """
+    about = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    if named := about.get("base_model_name_or_path"):
+        return str(named)
+    for folder in adapter.resolve().parents[:2]:
+        if (folder / BASE_FOLDER).is_dir():
+            return str(folder / BASE_FOLDER)
+    raise OptionError(
+        "--model", f"{adapter}: an adapter that names no model", "a model",
+        f"Name the model that it was trained on, and --adapter {adapter}.",
+    )  # fmt: skip
 
 
 def base_of(name: str) -> str:

@@ -21,7 +21,7 @@ from vqatrain.models import model as models
 from vqatrain.models.family import Loaded
 from vqatrain.pace import pace
 from vqatrain.planning.memory import Batch, Memory, device_bytes, memory
-from vqatrain.training import training
+from vqatrain.training import checkpoints, training
 
 if TYPE_CHECKING:
     from vqatrain.order import Rows
@@ -92,6 +92,7 @@ def plan(
         VqaDataError: The data cannot be trained on, or an option does not fit.
     """
     models.prepare_libraries()
+    config = checkpoints.chosen(config)
     questions = Questions(config)
     trainable(questions)
     loaded = training.outline(config, questions.texts())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from vqatrain.models import tuning
 from vqatrain.pace import is_main, pace
 from vqatrain.scoring import habit
 from vqatrain.scoring.habit import Habit
-from vqatrain.training import run_folder, training
+from vqatrain.training import checkpoints, run_folder, training
 
 
 def dpo(config: DpoConfig) -> Path:
@@ -45,7 +46,7 @@ def dpo(config: DpoConfig) -> Path:
     _require_trl()
     from trl import DPOConfig
 
-    started = time.time()
+    started, config = time.time(), checkpoints.chosen(config)
     run_folder.refuse_existing(config)
     training.refuse_missing(config)
     questions = Questions(config)
@@ -70,7 +71,8 @@ def dpo(config: DpoConfig) -> Path:
     trainer = _trainer(model, reference, batcher, arguments)
     folder = run_folder.begin(config, loaded, labels)
     training.watch(trainer, config, batcher, watched)
-    loss = training.train(trainer, config, folder, layout)
+    describe = partial(run_folder.describe, loaded.processor, agreed)
+    loss = training.train(trainer, config, folder, layout, describe)
     before, after = _answers(trainer, batcher, asked)
     if is_main():
         habit.warn(before, after)

@@ -16,10 +16,9 @@ from vqatrain.config import TrainConfig
 from vqatrain.models import model as models
 from vqatrain.models.family import Loaded
 from vqatrain.pace import is_main, steps_done
-from vqatrain.training import card, proof
+from vqatrain.training import card, checkpoints, proof
 
 LOG = "log.jsonl"
-CHECKPOINTS = "checkpoints"
 LIBRARIES = ("vqadata", "torch", "transformers", "peft", "accelerate", "pillow", "pyarrow")
 
 
@@ -34,7 +33,7 @@ def refuse_existing(config: TrainConfig) -> None:
         found = "a finished run" if finished else "a run that did not finish, or other files"
         raise OptionError(
             "--out", f"{config.out}: {found}", "a new folder",
-            "Choose another name, remove it, or continue a checkpoint of it with --resume.",
+            f"Choose another name, remove it, or go on in it with --resume {config.out}.",
         )  # fmt: skip
 
 
@@ -86,8 +85,13 @@ def save(
     if is_main():
         target = folder / (models.ADAPTER_FOLDER if config.adapters else models.MODEL_FOLDER)
         whole.save_pretrained(str(target), **options)
-        processor.save_pretrained(str(target))
-        contract.write(agreed, target)
+        describe(processor, agreed, target)
+
+
+def describe(processor: Any, agreed: contract.Contract, weights: Path) -> None:
+    """Write beside weights, of a run or a checkpoint, what makes them a model that can be asked."""
+    processor.save_pretrained(str(weights))
+    contract.write(agreed, weights)
 
 
 def finish(folder: Path, started: float, facts: dict[str, Any]) -> None:
@@ -101,7 +105,7 @@ def finish(folder: Path, started: float, facts: dict[str, Any]) -> None:
     if not is_main():
         return
     with contextlib.suppress(OSError):  # the trainer makes the folder also where nothing comes in
-        (folder / CHECKPOINTS).rmdir()
+        (folder / checkpoints.FOLDER).rmdir()
     record = {
         "status": "finished",
         **facts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 from vqatrain.batches.batch import Batcher
@@ -13,7 +14,7 @@ from vqatrain.data import Questions, held_out, trainable
 from vqatrain.models import model as models
 from vqatrain.models import tuning
 from vqatrain.pace import pace
-from vqatrain.training import run_folder, training
+from vqatrain.training import checkpoints, run_folder, training
 
 
 def run(config: TrainConfig, control: bool = False) -> Path:
@@ -36,7 +37,7 @@ def run(config: TrainConfig, control: bool = False) -> Path:
 
     from vqatrain.training.trainer import SftTrainer
 
-    started = time.time()
+    started, config = time.time(), checkpoints.chosen(config)
     run_folder.refuse_existing(config)
     training.refuse_missing(config)
     questions = Questions(config)
@@ -57,7 +58,8 @@ def run(config: TrainConfig, control: bool = False) -> Path:
     folder = run_folder.begin(config, loaded, labels)
     trainer = SftTrainer(model, arguments, collator, layout.schedule)
     training.watch(trainer, config, batcher, watched)
-    loss = training.train(trainer, config, folder, layout)
+    describe = partial(run_folder.describe, loaded.processor, agreed)
+    loss = training.train(trainer, config, folder, layout, describe)
 
     run_folder.save(folder, config, trainer, loaded.processor, agreed)
     facts = training.facts(config, questions, layout, trainer)

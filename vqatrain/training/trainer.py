@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from vqatrain import parallel
 from vqatrain.batches.packing import PLACES
 from vqatrain.data import Example
 from vqatrain.models import quantise, tuning, weights
+from vqatrain.training import checkpoints
 from vqatrain.training.trace import Trace
 
 
@@ -36,9 +37,18 @@ class Traced:
         }
         super().__init__(model, *given, **more)  # type: ignore[call-arg]
 
-    def follow(self, trace: Trace) -> None:
-        """Write this trace while training."""
+    def follow(
+        self, trace: Trace, describe: Callable[[Path], None], keep: int | None = None
+    ) -> None:
+        """Write this trace while training, and make checkpoints whole.
+
+        Args:
+            trace: Of the run.
+            describe: Writes beside the weights of a checkpoint what makes them a model.
+            keep: Checkpoints that are kept; ``None``: all.
+        """
         self.trace, self._batches = trace, list[list[int]]()
+        self.describe, self.keep = describe, keep
         self.add_callback(_Writer(self))  # type: ignore[attr-defined]
 
     def create_accelerator_and_postprocess(self) -> None:
@@ -125,7 +135,10 @@ class _Writer(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         parallel.wait()  # the others may still write
         if state.is_world_process_zero:
-            self._trainer.trace.mark(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            self._trainer.describe(checkpoint)
+            self._trainer.trace.mark(checkpoint)
+            checkpoints.prune(checkpoint, self._trainer.keep)
 
 
 class SftTrainer(Traced, Trainer):  # type: ignore[misc]

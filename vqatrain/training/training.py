@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from vqatrain.data import Questions, Schedule, origin
 from vqatrain.models import model as models
 from vqatrain.models.family import Loaded, Part
 from vqatrain.pace import Pace, is_main
-from vqatrain.training import proof
-from vqatrain.training.run_folder import CHECKPOINTS, LOG
+from vqatrain.training import checkpoints, proof
+from vqatrain.training.run_folder import LOG
 from vqatrain.training.trace import Trace
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ def arguments(config: TrainConfig, pace: Pace) -> dict[str, Any]:
     os.environ["WANDB_DIR"] = str(config.out)
     os.environ.setdefault("WANDB_PROJECT", "vqatrain")
     return {
-        "output_dir": str(config.out / CHECKPOINTS),
+        "output_dir": str(config.out / checkpoints.FOLDER),
         "per_device_train_batch_size": pace.batch_size,
         "gradient_accumulation_steps": pace.accumulation,
         "train_sampling_strategy": "sequential",
@@ -172,8 +172,21 @@ def _require_liger() -> None:
         raise OptionError("--liger", "liger-kernel is not installed", "pip install liger-kernel")
 
 
-def train(trainer: Any, config: TrainConfig, folder: Path, layout: Layout) -> float:
+def train(
+    trainer: Any,
+    config: TrainConfig,
+    folder: Path,
+    layout: Layout,
+    describe: Callable[[Path], None],
+) -> float:
     """Train, with a trace of the rows.
+
+    Args:
+        trainer: Has the model.
+        config: The options.
+        folder: The run folder.
+        layout: What is trained on.
+        describe: Writes beside the weights of a checkpoint what makes them a model.
 
     Returns:
         The mean loss.
@@ -184,10 +197,15 @@ def train(trainer: Any, config: TrainConfig, folder: Path, layout: Layout) -> fl
             config.warmup_steps, layout.steps,
         )  # fmt: skip
     trainer.args.max_steps, trainer.train_dataset = layout.steps, layout.schedule
-    trainer.follow(Trace(folder, layout))
+    trainer.follow(Trace(folder, layout), describe, config.keep_checkpoints)
     if is_main():
         trainer.trace.begin(config.resume)
-    done = trainer.train(resume_from_checkpoint=str(config.resume) if config.resume else None)
+    try:
+        done = trainer.train(resume_from_checkpoint=str(config.resume) if config.resume else None)
+    except KeyboardInterrupt:
+        if is_main():
+            log.warning("%s", checkpoints.how_to_go_on(folder, trainer.state.global_step))
+        raise
     return float(done.training_loss)
 
 
