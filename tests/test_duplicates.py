@@ -12,6 +12,7 @@ import pytest
 from tests.pictures import Asked, cropped, data_set, jpeg, scene, with_another_thing, with_text
 from vqadata.cleaners.duplicate import Duplicate
 from vqadata.cleaning.cleaning import clean
+from vqadata.cleaning.survey import Survey
 from vqadata.converting.conversion import convert
 from vqadata.ledger import LedgerEntry, select_entries
 from vqadata.shards.manifest import FINDINGS
@@ -108,6 +109,27 @@ def test_look_alikes_keep_their_questions(tmp_path: Path) -> None:
     entries = cleaned(tmp_path, pictures, asked)
     assert [e for e in entries if e.action == "dropped"] == []
     assert len(entries) <= 2
+
+
+def test_rows_that_are_not_looked_at_have_nothing_to_say(tmp_path: Path) -> None:
+    pictures = {name: data for split in ("train", "val") for name, data in {
+        f"{split}/a.jpg": BIG, f"{split}/b.jpg": SMALL, f"{split}/c.jpg": OTHER,
+        f"{split}/d.jpg": LABELLED, f"{split}/e.jpg": jpeg(scene(4))}.items()}  # fmt: skip
+    texts = ["What is it?", "what  IS it", "How many?", "Is it red?"]
+    asked = [(name, text, f"{n % 2}") for name in pictures for n, text in enumerate(texts)]
+    data = data_set(tmp_path / "raw", pictures, [*asked, *asked[::3]])
+
+    class Everything(Duplicate):
+        def decide(self, survey: Survey) -> None:
+            super().decide(survey)
+            self._repeated = None  # so that each row is looked at
+
+    found = []
+    for number, kind in enumerate((Duplicate, Everything)):
+        clean(data, tmp_path / str(number), [kind()])
+        found.append(pq.read_table(tmp_path / str(number) / FINDINGS).drop_columns("step"))
+    assert found[0].num_rows > len(texts)
+    assert found[0].equals(found[1])
 
 
 def test_an_image_alone_never_drops_a_question(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import ImageOps
 from tests.pictures import Asked, cropped, data_set, jpeg, scene, with_another_thing
 from vqadata.cleaners.leakage import Leakage
 from vqadata.cleaning.cleaning import clean
+from vqadata.cleaning.leaks import Leaks, Shown
 from vqadata.cleaning.picture_ids import known_ids
 from vqadata.ledger import select_entries
 from vqadata.shards.reader import open_shards
@@ -111,6 +112,20 @@ def test_visual_genome_knows_its_coco_pictures() -> None:
     assert known_ids("n12.jpg", question | {"image_id": "n12"}) == set()
     told = question | {"extra": '{"coco_id": 42}'}
     assert known_ids("2335839.jpg", told) == {"visual-genome 2335839", "coco 42"}
+
+
+def test_questions_of_pictures_that_do_not_leak_are_not_held(tmp_path: Path) -> None:
+    files = {"train/a.jpg": jpeg(A), "train/b.jpg": jpeg(B), "val/a.jpg": jpeg(A)}
+    data = data_set(tmp_path, files, [(name, "What?", "a disc") for name in files])
+    shown, batches = Shown(), list(open_shards(data).batches())
+    shown.add(0, "", batches)
+    leaking = Leaks(shown, {}).leaking
+    shown.listen(0, "", batches, leaking)
+    assert len(leaking) == 1
+    assert {(digest, place.split) for digest, place, _ in shown.asked} == {
+        (*leaking, "train"), (*leaking, "val")
+    }  # fmt: skip
+    assert {place.split: count for place, count in shown.rows.items()} == {"train": 2, "val": 1}
 
 
 def test_one_split_alone_has_no_leaks(tmp_path: Path) -> None:

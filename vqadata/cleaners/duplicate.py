@@ -26,26 +26,29 @@ from __future__ import annotations
 import logging
 import pickle
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PrivateAttr
 
 from vqadata.cleaning import look_alikes
+from vqadata.cleaning.shown_rows import Questions, ShownRow, questions_of, shown_rows
 from vqadata.cleaning.survey import Survey
 from vqadata.groundwork.digests import bytes_digest
 from vqadata.groundwork.long_dict import LongDict
+from vqadata.groundwork.repeats import Repeats
 from vqadata.images.candidates import NEAREST
 from vqadata.images.edit import in_words
 from vqadata.images.near_pairs import Level, Search
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
-from vqadata.shards.schema import members
 from vqadata.steps import Cleaner, Verdict
-from vqadata.words.question_text import normalised
+from vqadata.words.question_text import normalised, normalised_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from vqadata.groundwork.stretches import Mask
 
 DUPLICATE = "duplicate"
 NEAR = "near-duplicate"
@@ -86,8 +89,9 @@ class _Row(NamedTuple):
 
     keys: tuple[str, ...]
     """Digests of its pictures, names of those that are missing."""
-    paths: list[str]
-    questions: list[dict[str, Any]]
+    path: str
+    """Of its first picture."""
+    questions: Questions
 
 
 class Duplicate(Cleaner):
@@ -119,6 +123,7 @@ class Duplicate(Cleaner):
     _members: dict[str, _Member] = PrivateAttr(default_factory=dict)
     _uncompared: dict[str, int] = PrivateAttr(default_factory=dict)
     _best: dict[Key, _First] = PrivateAttr(default_factory=dict)
+    _repeated: Repeats | None = PrivateAttr(None)
     _seen: LongDict[str, bytes] = PrivateAttr(default_factory=LongDict)
     _told: set[str] = PrivateAttr(default_factory=set)
 
@@ -132,9 +137,19 @@ class Duplicate(Cleaner):
 
     def decide(self, survey: Survey) -> None:
         """Gather near-duplicates around the pictures that are kept, and learn what these ask."""
-        self._seen = LongDict(survey.scratch)
-        if self.pictures == "bytes":
-            return
+        self._seen, self._repeated = LongDict(survey.scratch), Repeats(survey.scratch)
+        if self.pictures != "bytes":
+            self._gather(survey)
+        kept = {member.kept for member in self._members.values()}
+        for batch in survey.batches():
+            shown = shown_rows(batch)
+            self._repeated.add(map(self._shown_key, shown))
+            for _, row in _rows(batch, shown, _showing(shown, kept)):
+                if not self._is_edit(row):
+                    for question in row.questions:
+                        self._best.setdefault(self._key(row, question), _first(row, question))
+
+    def _gather(self, survey: Survey) -> None:
         gallery = look_alikes.Gallery(survey)
         search = Search([], self.pictures == "likely", Counter())
         found = look_alikes.gathered(gallery, search)
@@ -147,20 +162,33 @@ class Duplicate(Cleaner):
             edit = look_alikes.edit_between(pair, kept, other, turned=middle == pair.right)
             details = {"other": kept.told(), "edit": edit, "score": pair.difference}
             self._members[other.digest] = _Member(kept.digest, pair.level, in_words(edit), details)
-        middles = {member.kept for member in self._members.values()}
-        for batch in survey.batches() if middles else ():
-            for row in _rows(_showing(batch, middles)):
-                if not self._is_edit(row):
-                    for question in row.questions:
-                        self._best.setdefault(self._key(row, question), _first(row, question))
 
     def judge(self, batch: pa.RecordBatch) -> Iterator[Verdict]:
         """Compare every question with those seen before, in this batch and in earlier ones."""
-        for number, row in enumerate(_rows(batch)):
+        shown = shown_rows(batch)
+        for number, row in _rows(batch, shown, self._worth_a_look(batch, shown)):
             for place, question in enumerate(row.questions):
                 if (verdict := self._judged(number, place, row, question)) is not None:
                     yield verdict
             yield from self._remarks(number, row)
+
+    def _worth_a_look(self, batch: pa.RecordBatch, shown: list[ShownRow]) -> Mask:
+        """Rows of which something may be said: all others ask each question once, as the only one.
+
+        Their pictures are shown by another row too, a question in them is repeated, or there is a
+        remark on a picture.
+        """
+        import numpy as np
+
+        if self._repeated is None:
+            return np.ones(len(shown), bool)
+        remarkable = _showing(shown, self._members.keys() | self._uncompared.keys())
+        again = self._repeated.among(map(self._shown_key, shown))
+        return again | remarkable | _repeating(batch)
+
+    def _shown_key(self, row: ShownRow) -> str:
+        """What rows have in common whose questions are compared."""
+        return "\0".join((row.split, *self._same(_keys(row))))
 
     def _judged(
         self, number: int, place: int, row: _Row, question: dict[str, Any]
@@ -218,8 +246,12 @@ class Duplicate(Cleaner):
                 yield Verdict(number, None, "flag", why, "info", details, image)
 
     def _key(self, row: _Row, question: dict[str, Any]) -> Key:
-        same = (self._members[key].kept if key in self._members else key for key in row.keys)
-        return (question["split"] or "", normalised(question["text"]), *same)
+        return (question["split"] or "", normalised(question["text"]), *self._same(row.keys))
+
+    def _same(self, keys: tuple[str, ...]) -> Iterator[str]:
+        """Pictures, each near-duplicate as the one that is kept."""
+        known = self._members
+        return (known[key].kept if key in known else key for key in keys)
 
     def _is_edit(self, row: _Row) -> bool:
         return not self._members.keys().isdisjoint(row.keys)
@@ -235,34 +267,42 @@ class Duplicate(Cleaner):
         return None if not unequal else "likely" if "likely" in unequal else "certain"
 
 
-def _showing(batch: pa.RecordBatch, digests: set[str]) -> pa.RecordBatch:
+def _keys(row: ShownRow) -> tuple[str, ...]:
+    return tuple(digest or path or "" for digest, path in row.pictures)
+
+
+def _showing(shown: list[ShownRow], keys: Collection[str]) -> Mask:
     """The rows that show one of some pictures."""
-    import pyarrow as pa
+    import numpy as np
 
-    facts = members(batch.column("image_facts"), "digest")
-    return batch.filter(
-        pa.array([any(fact["digest"] in digests for fact in row) for row in facts], pa.bool_())
-    )
+    return np.array([any(key in keys for key in _keys(row)) for row in shown], bool)
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[_Row]:
-    """Pictures and questions of each row, without touching picture bytes."""
+def _repeating(batch: pa.RecordBatch) -> Mask:
+    """The rows that ask a question more than once."""
+    import numpy as np
     import pyarrow.compute as pc
 
-    images = batch.column("images")
-    paths = pc.struct_field(pc.list_flatten(images), "path").to_pylist()
-    questions = members(batch.column("questions"), *ASKED)
-    start = 0
-    for facts, asked in zip(members(batch.column("image_facts"), "digest"), questions, strict=True):
-        own = paths[start : start + len(facts)]
-        keys = tuple(fact["digest"] or path for fact, path in zip(facts, own, strict=True))
-        yield _Row(keys, own, asked)
-        start += len(facts)
+    questions = batch.column("questions")
+    rows = pc.list_parent_indices(questions).to_numpy()
+    texts = normalised_column(questions.flatten().field("text"))
+    asked = rows.astype(np.int64) * len(texts.dictionary) + texts.indices.to_numpy()
+    again = np.ones(len(asked), bool)
+    again[np.unique(asked, return_index=True)[1]] = False
+    found = np.zeros(len(batch), bool)
+    found[rows[again]] = True
+    return found
+
+
+def _rows(batch: pa.RecordBatch, shown: list[ShownRow], wanted: Mask) -> Iterator[tuple[int, _Row]]:
+    """Some rows by their numbers, with their questions."""
+    for number, questions in questions_of(batch, wanted, *ASKED):
+        paths = [path for _, path in shown[number].pictures]
+        yield number, _Row(_keys(shown[number]), (paths or [""])[0] or "", questions)
 
 
 def _first(row: _Row, question: dict[str, Any]) -> _First:
-    path = row.paths[0] if row.paths else ""
-    return _First(question["question_id"], _plain(question["answer"]), row.keys, path)
+    return _First(question["question_id"], _plain(question["answer"]), row.keys, row.path)
 
 
 def _repeated(level: Level | None, first: _First, details: dict[str, Any]) -> Rejection:

@@ -28,23 +28,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, PrivateAttr
 
 from vqadata.cleaning import look_alikes
-from vqadata.cleaning.leaks import Leak, Leaks, Matrix, Partner, Pictures, Place, Questions, Shown
+from vqadata.cleaning.leaks import Leak, Leaks, Matrix, Partner, Shown, leaking_rows
 from vqadata.cleaning.survey import Survey
 from vqadata.images.edit import in_words
 from vqadata.images.near_pairs import NearPair, Search
 from vqadata.images.view import View
 from vqadata.ledger import Rejection
 from vqadata.shards.reader import open_shards
-from vqadata.shards.schema import members
 from vqadata.steps import Cleaner, Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MATRIX = "matrix.json"
-
-ASKED = ("question_id", "split", "text", "answer", "image_id", "origin", "extra")
-"""What is compared of a question, and what tells the ids of its picture."""
 
 log = logging.getLogger(__name__)
 
@@ -90,23 +86,24 @@ class Leakage(Cleaner):
         """Compare all splits with each other and with the other data sets."""
         if not self.against and len({s.split for s in survey.shards.manifest.shards}) < 2:
             return
-        shown = Shown()
-        shown.add(0, "", _rows(survey))
-        others = []
+        shown, sets = Shown(), [("", survey)]
+        shown.add(0, "", survey.batches())
         for number, folder in enumerate(self.against, 1):
             other = survey.beside(open_shards(folder), self)
             named = folder.resolve().name
             again = sum(place.name == named for place in {p._replace(split="") for p in shown.rows})
-            shown.add(number, f"{named} ({number})" if again else named, _rows(other))
-            others.append(other)
+            sets.append((f"{named} ({number})" if again else named, other))
+            shown.add(number, sets[-1][0], other.batches())
         if len(shown.rows) < 2:
             return
-        self._leaks = Leaks(shown, self._partners(survey, others, shown))
-        matrix = Matrix(self._leaks)
-        for pictures, questions in _rows(survey):
-            if questions:
-                place = Place(0, "", questions[0]["split"] or "")
-                matrix.count(place, [digest for digest, _ in pictures], questions)
+        others = [other for _, other in sets[1:]]
+        leaks = self._leaks = Leaks(shown, self._partners(survey, others, shown))
+        for number, (name, each) in enumerate(sets):
+            shown.listen(number, name, each.batches(), leaks.leaking)
+        matrix = Matrix(leaks)
+        for batch in survey.batches():
+            for _, row, questions in leaking_rows(batch, 0, "", leaks.leaking):
+                matrix.count(row, questions)
         text = json.dumps(list(matrix.told()), indent=1, ensure_ascii=False)
         (survey.evidence / MATRIX).write_text(text + "\n", encoding="utf-8")
 
@@ -114,11 +111,8 @@ class Leakage(Cleaner):
         """Say of each picture where else it is, and of each question whether it is there too."""
         if self._leaks is None:
             return
-        for row, (pictures, questions) in enumerate(_pictures_and_questions(batch)):
-            if not questions:
-                continue
-            place = Place(0, "", questions[0]["split"] or "")
-            found = [self._leaks.of_picture(digest, place) for digest, _ in pictures]
+        for row, shown, questions in leaking_rows(batch, 0, "", self._leaks.leaking):
+            found = [self._leaks.of_picture(digest, shown.place) for digest, _ in shown.pictures]
             every = [leak for leaks in found for leak in leaks]
             for number, question in enumerate(questions if every else ()):
                 if (same := self._leaks.of_question(every, question)) is not None:
@@ -145,7 +139,7 @@ class Leakage(Cleaner):
         if self.leak_pixels != "off":
             search = Search([], self.leak_pixels == "likely")
             left = look_alikes.Gallery(survey)
-            groups = shown.alone([known.digest for known in left.pictures])
+            groups = shown.alone(left.names())
             for right in [left, *map(look_alikes.Gallery, others)]:
                 for mirror in (False, True):
                     side = None if right is left else right
@@ -193,19 +187,3 @@ def _same(leak: Leak) -> str:
         return "a picture of the same id"
     sure = "certainly" if leak.details["level"] == "certain" else "likely"
     return f"{sure} the same picture: this one is {leak.details['words']}"
-
-
-def _rows(survey: Survey) -> Iterator[tuple[Pictures, Questions]]:
-    for batch in survey.batches():
-        yield from _pictures_and_questions(batch)
-
-
-def _pictures_and_questions(batch: pa.RecordBatch) -> Iterator[tuple[Pictures, Questions]]:
-    """Digests and paths of the pictures of each row, and its questions."""
-    import pyarrow.compute as pc
-
-    paths = iter(pc.struct_field(pc.list_flatten(batch.column("images")), "path").to_pylist())
-    questions = members(batch.column("questions"), *ASKED)
-    for facts, asked in zip(members(batch.column("image_facts"), "digest"), questions, strict=True):
-        named = [(fact["digest"], next(paths)) for fact in facts]
-        yield [(digest or f"missing {path}", path or "") for digest, path in named], asked

@@ -13,20 +13,30 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Set
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from vqadata.cleaning.picture_ids import known_ids
+from vqadata.cleaning.picture_ids import ids_of_rows
+from vqadata.cleaning.shown_rows import Questions, questions_of, shown_rows
 from vqadata.groundwork.digests import text_key
-from vqadata.words.question_text import normalised
+from vqadata.words.question_text import normalised, normalised_column
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
     from vqadata.groundwork.spill import Numbers
+
+    Keys: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
 Kind = Literal["leak-bytes", "leak-pixels", "leak-id"]
 
 KINDS: tuple[Kind, ...] = ("leak-bytes", "leak-pixels", "leak-id")
 """Kinds of pictures that leak, the surest first."""
+
+ASKED = ("question_id", "text", "answer")
+"""What is compared of a question."""
 
 QUESTION, ANSWER, TEXT = "leak-question", "leak-answer", "leak-text"
 
@@ -74,8 +84,16 @@ class Asked(NamedTuple):
     answer: int | None
 
 
+class LeakRow(NamedTuple):
+    """What a picture row shows, and where."""
+
+    place: Place
+    pictures: list[tuple[str, str]]
+    """Digest, or name of a missing picture, and path of each."""
+
+
 class Shown:
-    """Which pictures are shown where, and what is asked of them."""
+    """Which pictures are shown where, and what is asked of those that leak."""
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -85,26 +103,45 @@ class Shown:
         """Digests by id."""
         self.rows: Counter[Place] = Counter()
         self.asked: dict[tuple[str, Place, int], Asked] = {}
-        """First question of that text by picture and place."""
+        """First question of that text by picture and place, of pictures that leak."""
         self.texts: defaultdict[Place, set[int]] = defaultdict(set)
         """Questions with their answers."""
 
-    def add(self, number: int, name: str, rows: Iterable[tuple[Pictures, Questions]]) -> None:
-        """Take in the picture rows of a data set."""
-        for pictures, questions in rows:
-            for question in questions:
-                place = Place(number, name, question["split"] or "")
-                self.rows[place] += 1
-                text = text_key(normalised(question["text"]))
-                answer = answer_key(question)
-                self.texts[place].add(text_key(f"{text} {answer}"))
-                for digest, path in pictures:
-                    self.places[digest].setdefault(place, path)
-                    seen = Asked(question["question_id"], answer)
-                    self.asked.setdefault((digest, place, text), seen)
-                if len(pictures) == 1:
-                    for each in known_ids(pictures[0][1], question):
-                        self.by_id[each].add(pictures[0][0])
+    def add(self, number: int, name: str, batches: Iterable[pa.RecordBatch]) -> None:
+        """Take in the pictures of a data set."""
+        for batch in batches:
+            rows = leak_rows(batch, number, name)
+            names = [[path for _, path in row.pictures] for row in rows]
+            for row, ids in zip(rows, ids_of_rows(batch, names), strict=True):
+                for digest, path in row.pictures:
+                    self.places[digest].setdefault(row.place, path)
+                for each in ids:
+                    self.by_id[each].add(row.pictures[0][0])
+            self._count(batch, rows)
+
+    def _count(self, batch: pa.RecordBatch, rows: list[LeakRow]) -> None:
+        """Count the questions of each place, and keep their texts."""
+        import numpy as np
+
+        known = {place: n for n, place in enumerate(dict.fromkeys(row.place for row in rows))}
+        counts = np.diff(batch.column("questions").offsets.to_numpy())
+        places = np.repeat([known[row.place] for row in rows], counts)
+        texts = text_keys(batch.column("questions").flatten())
+        for place, n in known.items():
+            own = texts[places == n]
+            self.rows[place] += len(own)
+            self.texts[place].update(np.unique(own).tolist())
+
+    def listen(self, number: int, name: str, batches: Iterable[pa.RecordBatch],
+               leaking: Set[str]) -> None:  # fmt: skip
+        """Take in what is asked of the pictures that leak."""
+        for batch in batches:
+            for _, row, questions in leaking_rows(batch, number, name, leaking):
+                for question in questions:
+                    text = text_key(normalised(question["text"]))
+                    seen = Asked(question["question_id"], answer_key(question))
+                    for digest, _ in row.pictures:
+                        self.asked.setdefault((digest, row.place, text), seen)
 
     def alone(self, digests: Iterable[str]) -> Numbers:
         """Of each picture the number of the only place that shows it; -1 if there are several."""
@@ -115,10 +152,54 @@ class Shown:
         return np.array([number[next(iter(p))] if len(p) == 1 else -1 for p in places], np.int64)
 
 
-Pictures = list[tuple[str, str]]
-"""Digest, or name of a missing picture, and path of each picture of a row."""
+def leak_rows(batch: pa.RecordBatch, number: int, name: str) -> list[LeakRow]:
+    """What the rows of a batch show.
 
-Questions = list[dict[str, Any]]
+    Args:
+        batch: Picture rows.
+        number: Of their data set.
+        name: Of their data set.
+    """
+    shown = shown_rows(batch)
+    places = {split: Place(number, name, split) for split in {row.split for row in shown}}
+    return [
+        LeakRow(
+            places[row.split],
+            [(digest or f"missing {path}", path or "") for digest, path in row.pictures],
+        )
+        for row in shown
+    ]
+
+
+def leaking_rows(
+    batch: pa.RecordBatch, number: int, name: str, leaking: Set[str]
+) -> Iterator[tuple[int, LeakRow, Questions]]:
+    """The rows that show one of some pictures, by their numbers, with their questions."""
+    import numpy as np
+
+    rows = leak_rows(batch, number, name)
+    wanted = np.array([any(d in leaking for d, _ in row.pictures) for row in rows], bool)
+    for place, questions in questions_of(batch, wanted, *ASKED):
+        yield place, rows[place], questions
+
+
+def text_keys(questions: pa.StructArray) -> Keys:
+    """A number a question that those of equal text and answer have in common, uint64."""
+    import numpy as np
+
+    texts, answers = (_keys_of(questions.field(name)) for name in ("text", "answer"))
+    keys: Keys = texts ^ (answers * np.uint64(3))
+    return keys
+
+
+def _keys_of(texts: pa.StringArray) -> Keys:
+    """:func:`text_key` of each text, normalised; 0 of a null."""
+    import numpy as np
+
+    plain = normalised_column(texts)
+    keys: Keys = np.array([*map(text_key, plain.dictionary.to_pylist()), 0], np.uint64)
+    indices: Numbers = plain.indices.fill_null(len(keys) - 1).to_numpy()
+    return keys[indices]
 
 
 def answer_key(question: dict[str, Any]) -> int | None:
@@ -163,6 +244,12 @@ class Leaks:
         """
         return place.number > 0, split_rank(place.split), -self.shown.rows[place], place.split
 
+    @cached_property
+    def leaking(self) -> Set[str]:
+        """The pictures that are shown in several places, or have a partner."""
+        several = {digest for digest, places in self.shown.places.items() if len(places) > 1}
+        return several | self._partners.keys()
+
     def of_picture(self, digest: str, place: Place) -> list[Leak]:
         """Where else a picture is shown that must be unseen, the surest leak first."""
         own = self.weight(place)
@@ -200,11 +287,12 @@ class Matrix:
         self._counts: defaultdict[tuple[Place, Place], Counter[str]] = defaultdict(Counter)
         self._pictures: set[tuple[str, Place, Place]] = set()
 
-    def count(self, place: Place, digests: Iterable[str], questions: Questions) -> None:
+    def count(self, row: LeakRow, questions: Questions) -> None:
         """Count one picture row."""
-        leaks = [leak for digest in digests for leak in self._leaks.of_picture(digest, place)]
-        for digest in digests:
+        place, leaks = row.place, []
+        for digest, _ in row.pictures:
             for leak in self._leaks.of_picture(digest, place):
+                leaks.append(leak)
                 if (digest, place, leak.place) not in self._pictures:
                     self._pictures.add((digest, place, leak.place))
                     self._counts[place, leak.place][leak.kind] += 1

@@ -93,6 +93,11 @@ class Gallery:
         self._seen = {**self._seen, **found} if len(self._seen) < REMEMBERED else dict(found)
         return found
 
+    def names(self) -> list[str]:
+        """The digests of the pictures as they are written, by place."""
+        named: list[str] = self._survey.pictures["digest"].take(self.prints.rows).to_pylist()
+        return named
+
     @property
     def remembered(self) -> Path | None:
         """Where it is kept what was said of pairs; ``None``: nowhere."""

@@ -9,11 +9,18 @@ pictures are COCO's, and ``coco_id`` in ``image_data.json`` says which.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vqadata.cleaning.shown_rows import questions_of
 from vqadata.images.resolve import COCO_NAME
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from vqadata.groundwork.stretches import Mask
 
 OF_VISUAL_GENOME = frozenset({"visual-genome", "gqa", "visual7w"})
 """Sources whose picture ids are numbers of Visual Genome; GQA's own begin with a letter."""
@@ -26,9 +33,7 @@ def known_ids(path: str, question: dict[str, Any]) -> set[str]:
         path: Of the picture, as the record names it.
         question: A record about it, of which it is the only picture.
     """
-    ids = set()
-    if coco := _coco_id(path):
-        ids.add(coco)
+    ids = _ids_of_path(path)
     if question["origin"]["source"] in OF_VISUAL_GENOME:
         number = (question["image_id"] or PurePosixPath(path).stem).removeprefix("v7w_")
         if number.isdigit() and not ids:
@@ -41,8 +46,41 @@ def known_ids(path: str, question: dict[str, Any]) -> set[str]:
     return ids
 
 
+def ids_of_rows(batch: pa.RecordBatch, names: Sequence[Sequence[str]]) -> list[set[str]]:
+    """The ids of the picture of each row; none where it shows several, or nothing.
+
+    Args:
+        batch: Picture rows.
+        names: Paths of the pictures of each row.
+    """
+    found = [_ids_of_path(paths[0]) if len(paths) == 1 else set() for paths in names]
+    for row, questions in questions_of(batch, _telling(batch), "image_id", "origin", "extra"):
+        if len(names[row]) == 1:
+            found[row] = set().union(*(known_ids(names[row][0], each) for each in questions))
+    return found
+
+
+def _telling(batch: pa.RecordBatch) -> Mask:
+    """Rows whose questions may tell more of a picture than its name does."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    questions = batch.column("questions")
+    asked = questions.flatten()
+    source = pc.is_in(asked.field("origin").field("source"), pa.array(sorted(OF_VISUAL_GENOME)))
+    extra = pc.match_substring(asked.field("extra"), '"coco_id"').fill_null(False)
+    telling = np.zeros(len(batch), bool)
+    telling[pc.list_parent_indices(questions).filter(pc.or_(source, extra)).to_numpy()] = True
+    return telling
+
+
 @lru_cache(maxsize=1024)
 def _coco_id(path: str) -> str | None:
     """The id that a picture's name says; the questions of a picture ask one after the other."""
     coco = COCO_NAME.fullmatch(PurePosixPath(path).name)
     return f"coco {int(coco['number'])}" if coco else None
+
+
+def _ids_of_path(path: str) -> set[str]:
+    return {coco} if (coco := _coco_id(path)) else set()

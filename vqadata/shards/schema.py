@@ -134,8 +134,8 @@ def rows_with(batch: pa.RecordBatch, questions: pa.StructArray, rows: Numbers) -
     return pa.RecordBatch.from_arrays([facts, nested, images], schema=schema)
 
 
-def members(lists: pa.ListArray, *names: str) -> list[list[dict[str, Any]]]:
-    """Some members of the structs in a column of lists: the others cost nothing.
+def narrowed(lists: pa.ListArray, *names: str) -> pa.ListArray:
+    """The structs in a column of lists with some of their members alone, which copies nothing.
 
     Args:
         lists: Such as the column ``questions`` of picture rows; perhaps a slice of it.
@@ -145,9 +145,12 @@ def members(lists: pa.ListArray, *names: str) -> list[list[dict[str, Any]]]:
 
     flat, offsets = lists.flatten(), lists.offsets.to_numpy()
     some = pa.StructArray.from_arrays([flat.field(name) for name in names], names)
-    found: list[list[dict[str, Any]]] = pa.ListArray.from_arrays(
-        pa.array(offsets - offsets[0]), some
-    ).to_pylist()
+    return pa.ListArray.from_arrays(pa.array(offsets - offsets[0]), some)
+
+
+def members(lists: pa.ListArray, *names: str) -> list[list[dict[str, Any]]]:
+    """Some members of the structs in a column of lists: the others cost nothing."""
+    found: list[list[dict[str, Any]]] = narrowed(lists, *names).to_pylist()
     return found
 
 
