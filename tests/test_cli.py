@@ -203,6 +203,40 @@ def test_options_may_stand_in_a_file_and_flags_win(
     assert done.stderr.endswith("Did you mean questions?\n")
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("duplicat: {repeats: flag}\n", "Did you mean duplicate?"),
+        ("shard_mb: 32\n", "Give other options as flags."),
+    ],
+)
+def test_a_section_that_no_cleaner_reads_is_refused(
+    written: str, told: str, out: Path, tmp_path: Path, run_cli: Run
+) -> None:
+    config = tmp_path / "options.yaml"
+    config.write_text(written)
+    done = run_cli("clean", out, "--only", "audit", "--config", config, "-o", tmp_path / "c")
+    name = written.partition(":")[0]
+    assert f"options.yaml: {name}: no such section; expected sections of" in done.stderr
+    assert done.stderr.endswith(f"{told}\n")
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_section_of_a_cleaner_that_is_skipped_may_stand(
+    out: Path, tmp_path: Path, run_cli: Run
+) -> None:
+    config = tmp_path / "options.yaml"
+    config.write_text("audit: {aspect: 2}\nduplicate: {repeats: flag}\n")
+    done = run_cli("clean", out, "--only", "audit", "--config", config, "-o", tmp_path / "c")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_option_that_says_no_has_no_double_negative() -> None:
+    shown = help_of(("vqadata", "clean"))
+    assert "--no-cache" in shown
+    assert "--no-no-" not in shown
+
+
 def test_a_reader_of_the_output_may_go_away(out: Path) -> None:
 
     command = f"{sys.executable} -m vqadata ledger {out} --all --json | head -n 1"

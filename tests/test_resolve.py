@@ -109,6 +109,16 @@ def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
     assert found(tmp_path / "root", "secret.png") is None
 
 
+def test_a_link_to_nothing_is_no_picture(tmp_path: Path) -> None:
+    """Such as git-annex and the cache of the hub leave where a file was not fetched."""
+    folder(tmp_path, "there.png")
+    (tmp_path / "link.png").symlink_to("there.png")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "annexed.png").symlink_to("nowhere.png")
+    assert found(tmp_path, "annexed.png") is None
+    assert found(tmp_path, "x/link.png") == "link.png"
+
+
 def test_a_folder_that_is_a_link_out_of_the_root_is_not_entered(tmp_path: Path) -> None:
     folder(tmp_path, "elsewhere/a.png", "root/b.png")
     (tmp_path / "root" / "images").symlink_to(tmp_path / "elsewhere")

@@ -23,7 +23,7 @@ from vqadata.commands.convert import convert
 from vqadata.commands.export import export
 from vqadata.commands.report import report
 from vqadata.commands.shards import shards as shard_tools
-from vqadata.groundwork.flags import ModelCommand, build
+from vqadata.groundwork.flags import ModelCommand, build, check_sections
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -81,7 +81,7 @@ def clean(
 
     What is doubtful stays and is flagged. A picture is decoded once, and what was found in it is
     remembered: a run that was stopped goes on where it was. A YAML file of options has one section
-    a cleaner.
+    a cleaner, such as audit: {aspect: 3, action: [blurred=drop]}; other options are flags.
 
     \b
     Example:
@@ -96,6 +96,8 @@ def clean(
     from vqadata.commands import printing
     from vqadata.converting.conversion import OutputOptions
 
+    if config:
+        check_sections(config, [kind.step_name() for kind in choose_cleaners()])
     cleaners = [
         build(kind, given, config, kind.step_name(), kind.flags_begin())
         for kind in choose_cleaners(only, skip)

@@ -118,6 +118,24 @@ def build(
         raise _first_fault(error, model, start, config) from None
 
 
+def check_sections(config: Path, known: Sequence[str]) -> None:
+    """Refuse a YAML file with a section that nothing would read.
+
+    Args:
+        config: A YAML mapping of sections.
+        known: The sections that are read.
+
+    Raises:
+        OptionError: A section is unknown, or the file cannot be read.
+    """
+    for name in read_mapping(config, "--config", "a mapping of sections"):
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
+            remedy = f"Did you mean {near[0]}?" if near else "Give other options as flags."
+            expected = f"sections of {', '.join(known)}"
+            raise OptionError(str(config), f"{name}: no such section", expected, remedy)
+
+
 def described(kind: type[BaseModel], example: str) -> str:
     """The help of a step: what its class and its module say, and an example.
 
@@ -145,7 +163,8 @@ def _parameter(name: str, field: FieldInfo) -> click.Parameter:
             [name], type=kind, required=False, nargs=-1 if many else 1, metavar=metavar
         )
     names = [name, flag_of(name)]
-    if kind is click.BOOL:
+    negative = kind is click.BOOL and name.startswith("no_")
+    if kind is click.BOOL and not negative:
         names[1] += f"/--no-{flag_of(name)[2:]}"
     if "short" in extra:
         names.append(str(extra["short"]))
@@ -154,6 +173,7 @@ def _parameter(name: str, field: FieldInfo) -> click.Parameter:
         type=None if kind is click.BOOL else kind,
         default=None,
         multiple=many,
+        is_flag=True if negative else None,
         help=_help(field),
         metavar=metavar,
     )

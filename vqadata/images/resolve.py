@@ -355,10 +355,16 @@ def _shared_folders(one: PurePosixPath, other: PurePosixPath) -> int:
 def _pictures(root: Path, start: Path) -> Iterator[Found]:
     for folder, folders, files in os.walk(start):
         folders.sort()
-        for file in sorted(files):
+        is_inside = Path(folder).resolve().is_relative_to(root)
+        for file in sorted(filter(is_picture, files)):
             path = Path(folder, file)
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.resolve().is_relative_to(root):
+            if (is_inside and _is_plain(path)) or _leads_to_file_in(root, path):
                 yield Found(path, path.relative_to(root).as_posix())
+
+
+def _leads_to_file_in(root: Path, path: Path) -> bool:
+    """Whether a path, perhaps through links, ends at a file under ``root`` that is there."""
+    return _is_file(path) and path.resolve().is_relative_to(root)
 
 
 def _is_plain(path: Path) -> bool:
