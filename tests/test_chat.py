@@ -161,6 +161,23 @@ def test_turns_out_of_order_are_named(fault: str, raw: Path) -> None:
     assert (entry.path or "").startswith("[0].messages[")
 
 
+@pytest.mark.parametrize("beside", [{"solution": "B"}, {"reward_model": {"ground_truth": "B"}}])
+def test_a_solution_beside_the_messages_answers_the_last_of_them(beside: Any, raw: Path) -> None:
+    asked_only = {"messages": said("<image>Which?", [])["messages"][:1], "images": ["a.png"]}
+    answered = said("<image>Which?", ["b.png"])
+    records, entries = converted(Messages, raw, asked_only | beside, answered | beside)
+    assert [record.answer for record in records] == ["B", "yes"]
+    assert entries == []
+
+
+def test_an_answer_that_is_not_wanted_is_told_where_it_stands_alone(raw: Path) -> None:
+    row = said("<image>Which?", ["a.png"])
+    _, entries = converted(Messages, raw, row, row | {"label": False})
+    assert [(entry.reason, entry.found) for entry in entries] == [
+        ("question-without-answers", "rejected answers alone")
+    ]
+
+
 def test_rows_about_text_alone_are_counted_or_kept(raw: Path) -> None:
     row = asked("What is a bus?", "And a car?")
     records, entries = converted(Sharegpt, raw, row, asked("<image>Who?", pictures=["a.png"]))

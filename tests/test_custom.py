@@ -126,6 +126,16 @@ def test_choices_side_by_side_and_the_right_one(right: str, index: int, raw: Pat
     assert records[0]["answer"] == ["red", "blue"][index]
 
 
+@pytest.mark.parametrize(
+    ("right", "index"), [("1", 0), ("2", 1), ("B", 1), ("blue", 1), ("0", None), ("3", None)]
+)
+def test_numbers_of_choices_may_count_from_1(right: str, index: int | None, raw: Path) -> None:
+    content = f"image,question,A,B,right\na.png,Which?,red,blue,{right}\n"
+    records, entries = converted(raw / "data.csv", content, CHOICES, constant=["first_choice=1"])
+    assert [record["correct_choice"] for record in records] == [index][: index is not None]
+    assert [entry.expected for entry in entries] == ["1 to 2"][: index is None]
+
+
 BROKEN_ROWS = {
     "field count": ("b.png,Two,many,fields", "wrong-field-count", "line 3"),
     "stray quote": ('b.png,"no end,x', "malformed-quotes", "line 3"),
@@ -265,6 +275,8 @@ MAPS = {
     "image: a\nquestion: {template: x}": "a path, or {constant: VALUE}",
     "image: {path: a, template: '{x}'}\nquestion: b": "text with one {}",
     "image: a\nquestion: b\ncorrect_choice: c": "choices is not mapped",
+    "image: a\nfirst_choice: {constant: 2}": "found 2; expected a constant, 0 or 1",
+    "image: a\nfirst_choice: b": "found 'b'; expected a constant, 0 or 1",
     "- image": "names with paths",
     "image: [": "not YAML",
 }

@@ -131,6 +131,36 @@ def test_numbers_of_choices_are_told_from_the_rows(tmp_path: Path) -> None:
     assert [(r["answer"], r["correct_choice"]) for r in records] == [("red", 0), ("blue", 2)]
 
 
+def test_numbers_of_choices_that_may_count_from_1_are_not_left_out(tmp_path: Path) -> None:
+    rows = [
+        {**ROW, "choices": ["red", "blue"], "answer": 1},
+        {**ROW, "image": BLUE, "choices": ["red", "blue"], "answer": 2},
+    ]
+    file = parquet(tmp_path / "train.parquet", rows)
+    with pytest.raises(VqaDataError, match=r"perhaps answer\. Say it: .* first_choice=1"):
+        converted(file, tmp_path / "refused")
+    said = {"field": ["correct_choice=answer"], "constant": ["first_choice=1"]}
+    assert {r["answer"] for r in converted(file, tmp_path / "out", **said)} == {"red", "blue"}
+
+
+def test_ids_that_most_rows_share_are_no_ids(tmp_path: Path) -> None:
+    """As those of MME: both questions of a picture have the same one."""
+    rows = [{"question_id": f"code/{n // 2}.png", **ROW} for n in range(6)]
+    records = converted(parquet(tmp_path / "test.parquet", rows), tmp_path / "out")
+    assert len({record["question_id"] for record in records}) == 6
+    assert json.loads(records[0]["extra"]) == {"question_id": "code/0.png"}
+
+
+def test_prompts_with_the_answer_elsewhere(tmp_path: Path) -> None:
+    row = {"prompt": [{"role": "user", "content": "<image>Which?"}], "images": [RED]}
+    verl = row | {"reward_model": {"style": "rule", "ground_truth": "red"}}
+    (record,) = converted(parquet(tmp_path / "verl.parquet", [verl]), tmp_path / "verl")
+    assert (record["text"], record["answer"]) == ("Which?", "red")
+    own = parquet(tmp_path / "own.parquet", [row | {"right": "red"}])
+    (record,) = converted(own, tmp_path / "own", field=["answer=right"])
+    assert record["answer"] == "red"
+
+
 def test_several_pictures_in_a_list(tmp_path: Path) -> None:
     row = {"images": [RED, BLUE], "problem": "<image>Which is red, this or <image>?", "answer": "a"}
     (record,) = converted(parquet(tmp_path / "a.parquet", [row]), tmp_path / "out")

@@ -55,10 +55,18 @@ def test_numbers_from_1_are_no_sure_index_of_choices(tmp_path: Path) -> None:
     rows = [
         {"image": "a.png", "question": "Which?", "choices": ["a", "b"], "answer": n} for n in (1, 2)
     ]
-    assert "correct_choice" not in suggested(tmp_path, rows).sure
+    found = suggested(tmp_path, rows)
+    assert "correct_choice" not in found.sure
+    assert "# correct_choice: answer" in found.to_yaml()
+    assert "--constant first_choice=1" in found.to_yaml()
     rows[0]["answer"] = 0
     rows[1]["answer"] = 1
     assert suggested(tmp_path, rows).sure["correct_choice"].value == "answer"
+
+
+def test_what_is_called_question_need_not_be_a_sentence(tmp_path: Path) -> None:
+    rows = [{"image": "a.png", "question": q, "answer": "x"} for q in ("modality", "shop name")]
+    assert suggested(tmp_path, rows).to_map()["question"] == "question"
 
 
 def test_choices_side_by_side_are_put_together(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from vqadata.converting.suggest import Suggestion, suggest_for
+from vqadata.converting.suggest import FROM_ONE, FROM_ONE_REMEDY, Suggestion, suggest_for
 from vqadata.errors import VqaDataError
 from vqadata.images.embedded import Encoded
 from vqadata.layouts.columnar_table import ColumnarTable, encoded
@@ -23,6 +24,9 @@ PROMPT = "prompt"
 GOING_ON = ("completion", "chosen")
 
 REJECTED = "rejected"
+
+LOOKED_AT = 50
+"""Rows of a file that show whether ids are different."""
 
 USUAL = ("image", "images")
 """Names of the column that is taken where several hold pictures."""
@@ -81,6 +85,7 @@ def tell_columns(table: ColumnarTable, sample: list[dict[str, Any]], given: Fiel
     if "question" not in fields:
         raise _unclear(table, "the question", "question", told)
     doubtful = [name for name in ANSWER_NAMES if name in told.unsure]
+    doubtful += ["answer"] * bool(told.left_answers)
     if (
         doubtful
         and not fields.keys() & {*ANSWER_NAMES}
@@ -126,16 +131,26 @@ def _holds_messages(table: ColumnarTable, name: str) -> bool:
 
 
 def _ids(table: ColumnarTable) -> dict[str, str]:
-    """The column of ids by its name: a faulty row, or splits that count anew, repeat some."""
+    """The column of ids by its name: a faulty row, or splits that count anew, repeat some.
+
+    Where most rows share theirs with others (both questions of a picture in MME), it is no id.
+    """
     named = next((name for name in ("question_id", "qid") if name in table.schema.names), None)
-    return {"question_id": named} if named else {}
+    if named is None:
+        return {}
+    counts = Counter(str(row.get(named)) for row in table.sample(LOOKED_AT))
+    shared = sum(count for count in counts.values() if count > 1)
+    return {} if shared > counts.total() / 2 else {"question_id": named}
 
 
 def _unclear(table: ColumnarTable, what: str, name: str, told: Suggestion | None) -> VqaDataError:
     columns = ", ".join(f"{field.name} ({_short(field.type)})" for field in table.schema)
     doubt = told.unsure.get(name) if told else None
-    near = f"; perhaps {' or '.join(doubt.candidates)}" if doubt else ""
+    perhaps = doubt.candidates if doubt else told.left_answers if told and name == "answer" else []
+    near = f"; perhaps {' or '.join(perhaps)}" if perhaps else ""
     remedy = f"Say it: --field {name}=COLUMN"
+    if doubt and doubt.reason == FROM_ONE:
+        remedy += f", and {FROM_ONE_REMEDY}"
     return VqaDataError(
         str(table.path), f"the columns {columns}", f"a clear column of {what}{near}", remedy
     )

@@ -12,7 +12,7 @@ from vqadata.layouts.columnar_table import plain
 from vqadata.layouts.mapped import mapped_rows, question_columns, unmapped
 from vqadata.layouts.mapped_value import MappedRow
 from vqadata.layouts.marked import right_choice, take_marks
-from vqadata.layouts.messages import chat_rows, last_turn, turns_of, worse_answers
+from vqadata.layouts.messages import chat_rows, last_turn, solved, turns_of, worse_answers
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.rows import image_columns
 from vqadata.layouts.typed import extra_json
@@ -46,7 +46,7 @@ def planned_rows(
         return mapped_rows(record, members, plan.fields, question)
     said, rest = MappedRow(record, members, plan.fields), unmapped(members, plan.fields)
     around = _around(said, rest, plan, known)
-    turns = _turns(record, members, plan, pictures)
+    turns = _turns(record, members, plan, pictures, said.text("answer"))
     return [turn if isinstance(turn, Lost) else turn | around for turn in turns]
 
 
@@ -67,15 +67,23 @@ def _question(record: RawRecord, said: MappedRow, pictures: dict[int, str | Enco
 
 
 def _turns(
-    record: RawRecord, members: dict[str, Any], plan: Plan, pictures: dict[int, str | Encoded]
+    record: RawRecord,
+    members: dict[str, Any],
+    plan: Plan,
+    pictures: dict[int, str | Encoded],
+    answer: str | None,
 ) -> Sequence[Row | Lost]:
-    """The turns of a conversation, with the pictures put in for their numbers."""
+    """The turns of a conversation, with the pictures put in for their numbers.
+
+    ``answer`` is what the user says that answers the last one, if no message does.
+    """
     listed = list(pictures.values())
     names = [str(number) for number in range(len(listed))]
 
     def conversation() -> Conversation:
         messages, worse = plan.messages(members)
-        said = turns_of(messages, record.at(plan.chat or ""))
+        spoken = turns_of(messages, record.at(plan.chat or ""))
+        said = solved(spoken, members if answer is None else {"solution": answer})
         return Conversation(said, names, worse_answers(last_turn(worse), record.at(REJECTED)))
 
     rows = chat_rows(record, members, conversation)

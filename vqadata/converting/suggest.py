@@ -24,6 +24,7 @@ from vqadata.layouts.field_fit import (
     choice_columns,
     fit,
     name_points,
+    points_at_choices,
 )
 from vqadata.layouts.field_map import ANSWER_NAMES, NAMES
 from vqadata.layouts.field_path import FieldPath, join_path, split_path
@@ -40,6 +41,13 @@ SURE_FIT = 2
 """Points for the values without which a vague name convinces nobody."""
 
 
+FROM_ONE = "may count from 1"
+"""Why no field is the number of the right choice: the numbers would do from 0 and from 1."""
+
+FROM_ONE_REMEDY = "--constant first_choice=1 if it counts from 1"
+"""What to say where they do."""
+
+
 class Finding(NamedTuple):
     """What one canonical name is mapped to."""
 
@@ -53,7 +61,7 @@ class Doubt(NamedTuple):
     """A name for which no field was taken."""
 
     reason: str
-    """``tied`` or ``perhaps``."""
+    """``tied``, ``perhaps``, or :data:`FROM_ONE`."""
     candidates: list[str]
     """Dotted paths of the fields that come into question, the likeliest first."""
     evidence: str
@@ -90,6 +98,11 @@ class Suggestion:
         """Whether the picture, the question and the answer were all told."""
         answered = any(name in self.sure for name in ANSWER_NAMES)
         return answered and {"image", "question"} <= self.sure.keys()
+
+    @property
+    def left_answers(self) -> list[str]:
+        """Fields called like an answer that were not taken for one, nor for anything else."""
+        return [path for path in self.rest if {*split_path(path)} & {*ANSWER_NAMES}]
 
     def to_map(self) -> dict[str, str | list[str]]:
         """The sure part, as :func:`vqadata.layouts.field_map.parse_map` takes it."""
@@ -192,6 +205,8 @@ def _suggest(rows: list[dict[str, Any]], file: str) -> Suggestion:
         for name in NAMES
         if name not in sure
     }
+    if not sure.keys() & {*ANSWER_NAMES}:
+        unsure["correct_choice"] = unsure["correct_choice"] or _from_one(profiles, rows, columns)
     return Suggestion(
         file=file,
         rows=len(rows),
@@ -239,9 +254,9 @@ def _unclear(suggestion: Suggestion) -> str:
     needed = [name for name in ("image", "question") if name not in suggestion.sure]
     if not needed and not suggestion.is_complete:
         needed = [name for name in ANSWER_NAMES if name in suggestion.unsure][:1]
-        left = [path for path in suggestion.rest if {*split_path(path)} & {*ANSWER_NAMES}]
-        if left and not needed:
-            return f"a field that is plainly the answer; perhaps {' or '.join(left)}"
+        if suggestion.left_answers and not needed:
+            left = " or ".join(suggestion.left_answers)
+            return f"a field that is plainly the answer; perhaps {left}"
     if not needed:
         return ""
     what = {"image": "the picture", "question": "the question"}.get(needed[0], "the answer")
@@ -334,6 +349,17 @@ def _doubt(ranked: list[_Candidate], used: set[str]) -> Doubt | None:
     shown = top if reason == "tied" else free
     examples = ", ".join(f"{c.profile.dotted} has {c.profile.example}" for c in shown)
     return Doubt(reason, [candidate.profile.dotted for candidate in shown], examples)
+
+
+def _from_one(
+    profiles: list[FieldProfile], rows: list[dict[str, Any]], columns: list[FieldProfile]
+) -> Doubt | None:
+    """A field called like a right choice that has numbers of choices, from 0 or from 1."""
+    called = [each for each in profiles if name_points("correct_choice", each) >= WEAK]
+    found = [each for each in called if points_at_choices(each, rows, columns) == "unclear"]
+    evidence = ", ".join(f"{each.dotted} has {each.example}" for each in found)
+    evidence = f"{evidence}; add {FROM_ONE_REMEDY}"
+    return Doubt(FROM_ONE, [each.dotted for each in found], evidence) if found else None
 
 
 def _paths(finding: Finding) -> list[str]:

@@ -134,7 +134,7 @@ def fit(
         columns: Fields that hold one choice each, if there are such.
     """
     if name in ("answer", "correct_choice"):
-        points_at = _points_at_choices(profile, rows, columns)
+        points_at = points_at_choices(profile, rows, columns)
         return _fit_answer(profile, points_at) if name == "answer" else 2 * (points_at == "index")
     return _FITS[name](profile)
 
@@ -164,7 +164,10 @@ def _fit_image(profile: FieldProfile) -> int:
 def _fit_question(profile: FieldProfile) -> int:
     if not profile.mostly(is_text) or profile.mostly(is_picture):
         return 0
-    return 2 if profile.share(is_question) >= 0.5 else int(profile.share(is_sentence) >= 0.7)
+    if profile.share(is_question) >= 0.5:
+        return 2
+    # What is called just so may hold words alone, such as "modality" or "name of the shop".
+    return int(profile.share(is_sentence) >= 0.7 or name_points("question", profile) == EXACT)
 
 
 def _fit_answer(profile: FieldProfile, points_at: str) -> int:
@@ -212,7 +215,7 @@ _FITS: dict[str, Callable[[FieldProfile], int]] = {
 }
 
 
-def _points_at_choices(
+def points_at_choices(
     profile: FieldProfile, rows: Sequence[Mapping[str, Any]], columns: Sequence[FieldProfile]
 ) -> str:
     """``index`` if a field gives the number or letter of a choice in every record.

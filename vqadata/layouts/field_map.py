@@ -7,6 +7,7 @@ A map is YAML, or flags. Its keys are the names in :data:`NAMES`; a value says w
     answers: labels                                        # a list, or text that spells one
     choices: [option_a, option_b, option_c]                # one field each
     split: {constant: train}
+    first_choice: {constant: 1}                            # numbers of choices count from 1
 
 A star takes each item of a list, as a question of its own: ``question: qas.*.question``; see
 :mod:`vqadata.layouts.starred`.
@@ -28,6 +29,9 @@ NAMES = (
     "correct_choice", "rationales", "rejected", "question_type", "answer_type", "split", "licence",
 )  # fmt: skip
 """The names that a map may use."""
+
+FIRST_CHOICE = "first_choice"
+"""The name that says from where numbers of choices count: a constant, 0 or 1."""
 
 SEVERAL = ("image", "choices", "answers", "rationales", "rejected")
 """Names that may be put together from several fields."""
@@ -109,12 +113,12 @@ def parse_map(values: Mapping[Any, Any], where: str) -> FieldMap:
     Raises:
         OptionError: A name is unknown, or a value is not of the form.
     """
+    known = (*NAMES, FIRST_CHOICE)
     for name in values:
-        if name not in NAMES:
-            near = nearest(str(name), NAMES)
+        if name not in known:
+            near = nearest(str(name), known)
             remedy = f"Did you mean {near}?" if near else "Check the spelling."
-            known = ", ".join(NAMES)
-            raise OptionError(where, f"no such name: {name}", f"one of {known}", remedy)
+            raise OptionError(where, f"no such name: {name}", f"one of {', '.join(known)}", remedy)
     return {name: _selector(name, value, f"{where}: {name}") for name, value in values.items()}
 
 
@@ -138,6 +142,9 @@ def _selector(name: str, value: Any, where: str) -> Selector:
             raise OptionError(where, f"no such key: {key}", f"one of {', '.join(FORMS)}")
     if ("path" in form) == ("constant" in form):
         raise OptionError(where, "not one of path and constant", "a path, or {constant: VALUE}")
+    if name == FIRST_CHOICE and str(form.get("constant")) not in ("0", "1"):
+        found = f"found {form.get('constant', value)!r}"
+        raise OptionError(where, found, "a constant, 0 or 1", "See --constant.")
     if "constant" in form:
         return Selector(constant=form["constant"])
     template, separator = form.get("template", "{}"), form.get("separator")

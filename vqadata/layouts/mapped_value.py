@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from vqadata.layouts.field_map import FieldMap, Selector
+from vqadata.layouts.field_map import FIRST_CHOICE, FieldMap, Selector
 from vqadata.layouts.field_path import NOTHING, FieldPath, join_path, place
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, json_type
 from vqadata.ledger import Rejection
@@ -78,7 +78,7 @@ class MappedRow:
             return None
         if not choices:
             raise self._lacking("choices")
-        return choice_index(found[0], choices)
+        return choice_index(found[0], choices, int(self.text(FIRST_CHOICE) or 0))
 
     def _found(self, name: str) -> list[Value]:
         """The values of ``name`` that are not nothing."""
@@ -158,8 +158,13 @@ def as_answer(found: Value) -> Row:
     return {"answer": text} if text is found.value else {"answer": text, "raw_answer": text}
 
 
-def choice_index(found: Value, choices: Sequence[str]) -> int:
+def choice_index(found: Value, choices: Sequence[str], first: int = 0) -> int:
     """The index that a number, the text of a choice, or a letter (A is 0) stands for.
+
+    Args:
+        found: What the source gives.
+        choices: The choices.
+        first: The number of the first choice.
 
     Raises:
         BadRecord: It is out of range, no choice, or of another type.
@@ -170,19 +175,20 @@ def choice_index(found: Value, choices: Sequence[str]) -> int:
     if isinstance(value, str):
         text = value.strip()
         if text.removeprefix("-").isdecimal():
-            value = int(text)
+            value = int(text) - first
         elif len(text) == 1 and "A" <= text.upper() <= "Z":
             value = ord(text.upper()) - ord("A")
         else:
             why = Rejection(CHOICE_UNKNOWN, found.place, repr(value), f"one of {list(choices)}")
             raise BadRecord(why)
-    if type(value) is not int:
+    elif type(value) is int:
+        value -= first
+    else:
         raise wrong_type(found, "integer or string")
     if not 0 <= value < len(choices):
-        said = str(found.value)
-        why = Rejection(CHOICE_RANGE, found.place, said, f"0 to {len(choices) - 1}")
-        raise BadRecord(why)
-    return value
+        expected = f"{first} to {len(choices) - 1 + first}"
+        raise BadRecord(Rejection(CHOICE_RANGE, found.place, str(found.value), expected))
+    return int(value)
 
 
 def wrong_type(found: Value, expected: str) -> BadRecord:

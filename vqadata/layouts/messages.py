@@ -19,7 +19,9 @@ from vqadata.layouts.chat import (
     conversation_rows,
     parse_text,
 )
-from vqadata.layouts.mapped_value import parsed_list
+from vqadata.layouts.field_path import FieldPath, join_path, look_up
+from vqadata.layouts.field_profile import is_scalar
+from vqadata.layouts.mapped_value import Value, as_text, is_nothing, parsed_list
 from vqadata.layouts.row_reading import Lost
 from vqadata.layouts.typed import MISSING_FIELD, WRONG_TYPE, BadRecord, json_type
 from vqadata.ledger import Rejection
@@ -39,6 +41,9 @@ ROLES: dict[str, Role] = {
 
 OTHER_MEDIA = ("video", "videos", "audio", "audios")
 """Fields that name what is no picture."""
+
+SOLUTIONS: tuple[FieldPath, ...] = (("solution",), ("reward_model", "ground_truth"))
+"""Where the answer to the last question stands, if it is no message; see :func:`solved`."""
 
 
 class OtherMedia(Exception):  # noqa: N818 - an outcome that the ledger counts, not a failure
@@ -238,6 +243,22 @@ def undesired(said: list[Utterance], worse: list[str]) -> tuple[list[Utterance],
         return said, worse
     text = "".join(p if isinstance(p, str) else p.token for p in said[-1].content)
     return said[:-1], [*worse, text]
+
+
+def solved(said: list[Utterance], members: Mapping[str, Any]) -> list[Utterance]:
+    """A conversation that ends with a question, and its solution that stands beside it.
+
+    Reinforcement learning keeps them so: ms-swift and TRL as ``solution``, verl as
+    ``reward_model.ground_truth``.
+    """
+    if not said or said[-1].role != "user":
+        return said
+    for path in SOLUTIONS:
+        value = look_up(members, path)
+        if is_scalar(value) and not is_nothing(value):
+            text = as_text(Value(join_path(path), value), "string or number")
+            return [*said, Utterance("assistant", [text], said[-1].place)]
+    return said
 
 
 def last_turn(rejected: Any) -> Any:

@@ -171,7 +171,8 @@ class Reading:
             "licence": self._source.licence or row.get("licence"),
         }
         if file.answered and self._source.unanswered == "drop" and not _has_answer(row):
-            why = Rejection(UNANSWERED, record.path, "no answers", "at least one answer")
+            found = "rejected answers alone" if row.get("rejected") else "no answers"
+            why = Rejection(UNANSWERED, record.path, found, "at least one answer")
             return Lost("dropped", why, row["question_id"])
         row |= _beside(row, file)
         try:

@@ -4,7 +4,8 @@ Formats: https://swift.readthedocs.io (Custom dataset), LLaMA-Factory's ``data/R
 chat completions. Content is a text with marks such as ``<image>``, or a list of parts with paths,
 URLs or data URIs. Each turn becomes a record; the turns of one conversation stay linked. A worse
 answer (``rejected_response``, ``rejected_messages``, ``rejected``) is kept for preference training;
-an answer whose ``label`` is false (KTO) is such a one.
+an answer whose ``label`` is false (KTO) is such a one. Where the last turn has no answer, a
+``solution`` beside it (GRPO) is the answer.
 
 One raw record::
 
@@ -23,6 +24,7 @@ from vqadata.layouts.messages import (
     chat_rows,
     last_turn,
     pictures,
+    solved,
     undesired,
     utterance,
     utterances,
@@ -67,6 +69,7 @@ def _conversation(record: RawRecord, members: dict[str, Any]) -> Conversation:
     worse = worse_answers(last_turn(members.get(rejected)), record.at(f"{rejected}"))
     if members.get("label") is False:
         said, worse = undesired(said, worse)
+    said = solved(said, members)
     return Conversation(
         utterances=said,
         pictures=pictures(record, members, PICTURES),
