@@ -136,6 +136,18 @@ def test_where_nothing_can_be_forked_workers_begin_by_themselves(
         assert engine.start(Sum(1)).result(timeout=120) == 2
 
 
+def test_nothing_is_started_where_there_is_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[bool] = []
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: started.append(True))
+    with hire(Sums(tmp_path / "diary"), EngineOptions(workers=2), is_much=True) as engine:
+        assert started == []
+        engine.prepare()
+        engine.prepare()
+        assert started == [True]
+
+
 BEGIN = """
 import sys
 from vqadata.engine.hiring import EngineOptions, hire

@@ -18,7 +18,7 @@ from pydantic import Field
 from vqadata.ledger import Rejection
 from vqadata.steps import Verdict
 from vqadata.words.check import TextCheck, plain, quoted
-from vqadata.words.question_key import content_words
+from vqadata.words.question_key import with_content_words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,11 +47,11 @@ class NearQuestion(TextCheck):
         """Yield the later question of each pair, with the id of the first."""
         import polars as pl
 
+        words = pl.col("words")
+        table = with_content_words(table).filter(words.list.len() > 0)
         table = table.with_columns(
-            plain(pl.col("text")).alias("asked"),
-            plain(pl.col("answer")).alias("said"),
-            content_words(pl.col("text")).alias("words"),
-        ).filter(pl.col("words").list.len() > 0)
+            said=plain(pl.col("answer")), key=words.list.join(" "), count=words.list.len()
+        )
         seen: set[tuple[int, int]] = set()
         for first, other in self._pairs(table):
             place = other["row"], other["number"]
@@ -62,19 +62,12 @@ class NearQuestion(TextCheck):
 
     def _pairs(self, table: pl.DataFrame) -> Iterator[tuple[Question, Question]]:
         """Pairs of one picture with the same words; then those with one word misspelt."""
-        import polars as pl
-
-        for group in _groups(table, [*GROUP, "words"]):
+        for group in _groups(table, [*GROUP, "key"]):
             yield from ((group[0], other) for other in group[1:])
         if self.typo_letters:
-            count, length = (
-                pl.col("words").list.len(),
-                pl.col("words").list.join("").str.len_chars(),
-            )
-            alike = table.with_columns(count.alias("count"), length.alias("length"))
-            for group in _groups(alike, [*GROUP, "count", "said"]):
+            for group in _groups(table, [*GROUP, "count", "said"]):
                 for first, other in combinations(group, 2):
-                    near = abs(first["length"] - other["length"]) < 2
+                    near = abs(len(first["key"]) - len(other["key"])) < 2
                     if near and _misspelt(first["words"], other["words"], self.typo_letters):
                         yield first, other
 

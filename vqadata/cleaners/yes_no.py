@@ -15,7 +15,7 @@ from pydantic import Field
 from vqadata.ledger import Rejection
 from vqadata.steps import Verdict
 from vqadata.words.check import TextCheck, plain, quoted
-from vqadata.words.question_key import content_words, negations, without_negations
+from vqadata.words.question_key import negations, with_content_words, without_negations
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,19 +68,17 @@ class YesNo(TextCheck):
     def _contradictory(self, table: pl.DataFrame) -> Iterator[Verdict]:
         import polars as pl
 
-        words = content_words(pl.col("text"))
-        table = table.with_columns(words.alias("words")).with_columns(
-            (negations(pl.col("words")) % 2).alias("denied"),
-            without_negations(pl.col("words")).list.eval(_one_side()).alias("key"),
-            pl.col("words")
-            .list.eval(pl.element().is_in(list(OPPOSITES)))
-            .list.any()
-            .alias("other"),
+        words = pl.col("words")
+        table = with_content_words(table.drop("agreement", "answers")).with_columns(
+            denied=negations(words) % 2,
+            key=without_negations(words).list.eval(_one_side()).list.join(" "),
+            other=words.list.eval(pl.element().is_in(list(OPPOSITES))).list.any(),
         )
         by = ["row", "dialog_id", "key"]
-        several = table.filter((pl.len().over(by) > 1) & (pl.col("key").list.len() > 0))
-        for _, group in several.group_by(by, maintain_order=True):
-            first, *others = group.to_dicts()
+        said = pl.struct("said", "denied", "other")
+        torn = table.filter((said.n_unique().over(by) > 1) & (pl.col("key") != ""))
+        rows = pl.struct(torn.columns).alias("rows")
+        for first, *others in torn.group_by(by, maintain_order=True).agg(rows)["rows"].to_list():
             for other in others:
                 if _contradict(first, other):
                     same = {"question_id": first["question_id"], "text": quoted(first["text"])}

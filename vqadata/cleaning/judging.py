@@ -16,6 +16,7 @@ from vqadata.images.checks import renamed, right_suffix
 from vqadata.images.header import read_header
 from vqadata.images.view import View
 from vqadata.ledger import Action, Ledger
+from vqadata.record import batched
 from vqadata.shards.manifest import FINDINGS, LEDGER
 from vqadata.shards.schema import rows_with, with_pictures
 from vqadata.steps import Cleaner, Verdict, VerdictAction
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 ACTIONS: dict[VerdictAction, Action] = {"drop": "dropped", "flag": "flagged", "mask": "masked"}
 """What the ledger calls what a verdict asks for."""
+
+NOTED_TOGETHER = 1000
+"""Questions that are in memory as Python objects while the ledger takes note of them."""
 
 
 class _Mask(NamedTuple):
@@ -99,17 +103,26 @@ class Hearing:
 
         questions, rows = batch.column("questions"), _Rows(batch)
         flat, stay = questions.flatten(), np.ones(len(questions.flatten()), bool)
+        noted: list[tuple[Verdict, int]] = []
         for verdict in verdicts:
             places = [p for p in rows.places(verdict) if verdict.action != "drop" or stay[p]]
             self._find(split, verdict, rows, len(places))
             if verdict.severity != "info" or verdict.action != "flag":
-                for place in places:
-                    action = ACTIONS[verdict.action]
-                    self.ledger.note_record(action, verdict.why, flat[place].as_py())
+                noted += [(verdict, place) for place in places]
             if verdict.action == "drop":
                 stay[places] = False
+        self._note(noted, flat)
         parents = pc.list_parent_indices(questions).to_numpy()[stay]
         return rows_with(batch, flat.filter(stay), parents), np.unique(parents)
+
+    def _note(self, noted: list[tuple[Verdict, int]], questions: pa.StructArray) -> None:
+        """Write down what becomes of some questions; to take them out one by one costs far more."""
+        import pyarrow as pa
+
+        for some in batched(noted, NOTED_TOGETHER):
+            records = questions.take(pa.array([place for _, place in some], pa.int64()))
+            for (verdict, _), record in zip(some, records.to_pylist(), strict=True):
+                self.ledger.note_record(ACTIONS[verdict.action], verdict.why, record)
 
     def _find(self, split: str, verdict: Verdict, rows: _Rows, count: int) -> None:
         why = verdict.why

@@ -86,6 +86,7 @@ def write_with(
         hire(ShardWriting(folder), options, is_much=True) as engine,
         Progress("pictures written", 0) as progress,
     ):
+        engine.prepare()
         specs = _Planner(folder, shard_bytes).plans(assemble(batches, source, work, Planning()))
         receipts = []
         for _, receipt in in_order(specs, engine):

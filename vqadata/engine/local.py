@@ -76,19 +76,25 @@ class Processes(Engine[Spec, Receipt]):
     """
 
     def __init__(self, stage: Stage[Spec, Receipt], count: int) -> None:
-        """Start none yet."""
+        """Start none yet: where all is known, none is needed."""
         self.ahead = AHEAD * count
-        hire = partial(ProcessPoolExecutor, 1, _context(stage), _sit_down, (stage,))
-        self._stage, self._seats = stage, [_Seat(hire) for _ in range(count)]
+        self._stage, self._count, self._seats = stage, count, list[_Seat]()
         self._waiting: deque[Order[Spec, Receipt]] = deque()
         # The callbacks of one executor run in its thread, and may hand out more.
         self._lock = threading.RLock()
         self._is_closed = False
 
+    def prepare(self) -> None:
+        """Start the process from which workers are forked: it loads while this one goes on."""
+        if not self._seats:
+            hire = partial(ProcessPoolExecutor, 1, _context(self._stage), _sit_down, (self._stage,))
+            self._seats = [_Seat(hire) for _ in range(self._count)]
+
     def start(self, spec: Spec) -> Future[Receipt]:
         """Hand a spec out."""
         order = Order[Spec, Receipt](spec, self._stage.name_of(spec))
         with self._lock:
+            self.prepare()
             self._waiting.append(order)
             self._hand_out()
         return order.receipt
@@ -159,7 +165,7 @@ class _Seat:
 def _context(stage: Stage[Any, Any]) -> Any:
     """How processes are begun: forked from one that has loaded what they need, where that can be.
 
-    That one is started now, and loads while this one goes on.
+    That one is started now.
     """
     import multiprocessing
 

@@ -56,6 +56,9 @@ class Engine(ABC, Generic[Spec, Receipt]):
 
     ahead: int
 
+    def prepare(self) -> None:
+        """Get ready for specs that will come for certain, while the program makes them."""
+
     @abstractmethod
     def start(self, spec: Spec) -> Future[Receipt]:
         """Hand a spec out.

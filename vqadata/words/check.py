@@ -63,17 +63,17 @@ class TextCheck(Cleaner):
 
 def question_table(batch: pa.RecordBatch, fields: tuple[str, ...]) -> pl.DataFrame:
     """The questions of some picture rows, one row each: ``row``, ``number``, and the fields."""
+    import numpy as np
     import polars as pl
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     questions = batch.column("questions")
-    flat = pc.list_flatten(questions)
-    columns = {name: pc.struct_field(flat, name) for name in fields}
-    table = pa.table({"row": pc.cast(pc.list_parent_indices(questions), pa.int64()), **columns})
-    frame = pl.DataFrame(table)
-    number = pl.int_range(pl.len(), dtype=pl.Int64).over("row").alias("number")
-    return frame.select("row", number, *fields)
+    flat, offsets = questions.flatten(), questions.offsets.to_numpy().astype(np.int64)
+    starts, counts = offsets[:-1] - offsets[0], np.diff(offsets)
+    rows = np.repeat(np.arange(len(batch)), counts)
+    numbers = np.arange(len(flat)) - starts[rows]
+    columns = {"row": rows, "number": numbers, **{name: flat.field(name) for name in fields}}
+    return pl.DataFrame(pa.table(columns))
 
 
 def quoted(text: str) -> str:

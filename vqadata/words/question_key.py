@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vqadata.words.check import plain
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -56,6 +58,18 @@ def content_words(text: pl.Expr) -> pl.Expr:
     kept = pl.element().filter(~pl.element().is_in(FILLERS))
     singular = kept.str.replace(r"([^s]{2})s$", "$1")
     return text.str.extract_all(WORD).list.eval(singular)
+
+
+def with_content_words(table: pl.DataFrame) -> pl.DataFrame:
+    """A table with ``words``, the :func:`content_words` of its text, and ``asked``, its plain form.
+
+    What is asked of one picture is asked of many: each distinct text is taken apart once.
+    """
+    import polars as pl
+
+    text = pl.col("text")
+    told = table.select(text.unique()).with_columns(words=content_words(text), asked=plain(text))
+    return table.join(told, on="text", how="left", maintain_order="left")
 
 
 def negations(words: pl.Expr) -> pl.Expr:
