@@ -20,6 +20,7 @@ from vqadata.loader.catalogue import COLUMNS, select
 from vqadata.rearranging import pairing
 from vqadata.shards.reader import Shards, open_shards
 from vqatrain.config import DataOptions, TrainConfig
+from vqatrain.dialogs import Dialogs, Turn
 from vqatrain.order import CURRICULUM, Order, passes
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Example(NamedTuple):
     answer: str | None
     rejected: str | None = None
     """A worse answer, for preference training."""
+    system: str | None = None
+    """The system prompt of its conversation."""
+    before: tuple[Turn, ...] = ()
+    """The earlier turns of its conversation."""
 
 
 def open_picture(source: Path | str | bytes | Image) -> Image:
@@ -126,6 +131,8 @@ class Questions:
         self.total = table.height
         if not self.total:
             raise VqaDataError(str(options.shards), "no questions in it", "at least one question")
+        self._dialogs = Dialogs(table)
+        table = self._dialogs.table
         if options.split is not None:
             table = table.filter(pl.col("split") == options.split)
             _refuse_empty(table, "--split", options.split, self.shards.manifest.splits)
@@ -155,8 +162,15 @@ class Questions:
                 pictures.append(to_rgb(data))
             except VqaDataError as error:
                 raise VqaDataError(where, error.found, error.expected, error.remedy) from None
+        return self.words(record)._replace(pictures=pictures)
+
+    def words(self, record: dict[str, Any]) -> Example:
+        """A row of :meth:`records` without its pictures."""
         rejected = record["rejected"][0] if record["rejected"] else None
-        return Example(identity, pictures, record["text"], record["answer"], rejected)
+        return Example(
+            record["question_id"], [], record["text"], record["answer"], rejected,
+            record["system"], self._dialogs.before(record),
+        )  # fmt: skip
 
     def encoded(self, row: int) -> list[bytes | None]:
         """The pictures of a row as they are stored."""

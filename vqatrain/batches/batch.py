@@ -10,6 +10,7 @@ length of the answers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vqadata.errors import VqaDataError
@@ -77,28 +78,21 @@ class Batcher:
 
     def inputs(self, chats: Sequence[Chat]) -> dict[str, torch.Tensor]:
         """As :meth:`prompts`, of conversations."""
-        from jinja2 import (
-            TemplateError,
-        )  # what a chat template raises for turns it has no place for
-
         with_pictures = any(chat.pictures for chat in chats)
+        texts = [self._prompt(chat) for chat in chats]
         try:
             inputs = self._process(
                 self.processor,
-                text=[self._prompt(chat) for chat in chats],
+                text=texts,
                 images=[chat.pictures for chat in chats] if with_pictures else None,
                 padding=True,
                 padding_side="left",
             )
-        except (ValueError, TemplateError) as error:
+        except ValueError as error:
             if len(chats) > 1:  # say which one
                 for chat in chats:
                     self.inputs([chat])
-            raise VqaDataError(
-                chats[0].where,
-                f"the model's processor refuses it: {' '.join(str(error).split())[:200]}",
-                "pictures and text that the model can take", "Leave it out.",
-            ) from None  # fmt: skip
+            raise _refused(chats[0], error) from None
         # PaliGemma's processor makes labels of its own from what it takes for an answer.
         return {name: values for name, values in inputs.items() if name != "labels"}
 
@@ -155,10 +149,15 @@ class Batcher:
         return self._prompt(_asked(example))
 
     def _prompt(self, chat: Chat) -> str:
+        from jinja2 import TemplateError
+
         *before, last = chat.messages
         messages = [self._message(message, "", chat.where) for message in before]
         messages.append(self._message(last, self._suffix, chat.where))
-        return str(self.processor.apply_chat_template(messages, add_generation_prompt=True))
+        try:
+            return str(self.processor.apply_chat_template(messages, add_generation_prompt=True))
+        except (ValueError, TemplateError) as error:  # it may have no place for a turn
+            raise _refused(chat, error) from None
 
     def _message(self, message: dict[str, Any], suffix: str, where: str) -> dict[str, Any]:
         """The message with plain texts, and the suffix behind the last of them."""
@@ -196,11 +195,28 @@ class Batcher:
         return text
 
 
+def _refused(chat: Chat, error: Exception) -> VqaDataError:
+    """What to say of a conversation that the model's processor does not take."""
+    return VqaDataError(
+        chat.where, f"the model's processor refuses it: {' '.join(str(error).split())[:200]}",
+        "pictures and text that the model can take", "Leave it out.",
+    )  # fmt: skip
+
+
 def _asked(example: Example) -> Chat:
-    """The conversation of one question: its pictures, then its text."""
-    pictures = [{"type": "image"} for _ in example.pictures]
-    content = [*pictures, {"type": "text", "text": example.question}]
-    messages = [{"role": "user", "content": content}]
+    """The conversation up to a question: system prompt, pictures, earlier turns, the question."""
+    said = [text for turn in example.before for text in turn]
+    messages = [
+        {"role": role, "content": [{"type": "text", "text": text}]}
+        for role, text in zip(cycle(("user", "assistant")), [*said, example.question], strict=False)
+    ]
+    messages[0]["content"] = [
+        *({"type": "image"} for _ in example.pictures),
+        *messages[0]["content"],
+    ]
+    if example.system is not None:
+        told = {"role": "system", "content": [{"type": "text", "text": example.system}]}
+        messages.insert(0, told)
     return Chat(messages, example.pictures, f"question {example.question_id}")
 
 

@@ -69,7 +69,7 @@ def measure(batcher: Batcher, questions: Questions, engine: EngineOptions = ALON
     """
     import numpy as np
 
-    rows = ((_blank(record), _sizes(record)) for record in questions.records())
+    rows = ((_blank(questions, record), _sizes(record)) for record in questions.records())
     with hire(Counting(batcher), engine, len(questions) >= MANY) as hired:
         counted = [receipt for _, receipt in in_order(_stretches(rows), hired)]
     table = np.concatenate([np.empty((0, 2), np.int64), *counted])
@@ -133,11 +133,15 @@ def _sizes(record: dict[str, Any]) -> Sizes:
     return tuple(zip(record["widths"], record["heights"], strict=True))
 
 
-def _blank(record: dict[str, Any]) -> Example:
+def _blank(questions: Questions, record: dict[str, Any]) -> Example:
     """The row with places for its pictures instead of these."""
     pictures: list[Any] = [None] * len(record["widths"])
-    rejected = record["rejected"][0] if record["rejected"] else None
-    return Example(record["question_id"], pictures, record["text"], record["answer"], rejected)
+    return questions.words(record)._replace(pictures=pictures)
+
+
+def _said(example: Example) -> tuple[Any, ...]:
+    """What the text of a prompt is made of."""
+    return len(example.pictures), example.system, example.before, example.question
 
 
 class Ruler:
@@ -152,7 +156,7 @@ class Ruler:
         self._batcher = batcher
         self._tokenizer: Any = batcher.processor.tokenizer
         self._sizes: dict[Sizes, int] = {}
-        self._prompts: dict[tuple[int, str], int] = {}
+        self._prompts: dict[tuple[Any, ...], int] = {}
         self._answers: dict[str | None, int] = {}
 
     def lengths(self, rows: Iterable[tuple[Example, Sizes]]) -> Iterator[Length]:
@@ -164,11 +168,11 @@ class Ruler:
         for _, block in _stretches(iter(rows)):
             self._learn_prompts([example for example, _ in block])
             for example, sizes in block:
-                text = self._prompts[len(example.pictures), example.question]
+                text = self._prompts[_said(example)]
                 yield Length(self._beyond_text(sizes) + text, self._longest_answer(example))
 
     def _learn_prompts(self, examples: list[Example]) -> None:
-        new = {(len(each.pictures), each.question): each for each in examples}
+        new = {_said(each): each for each in examples}
         new = {key: each for key, each in new.items() if key not in self._prompts}
         if new:
             texts = [self._batcher.prompt(each) for each in new.values()]
