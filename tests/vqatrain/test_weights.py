@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.vqatrain.test_training import config
 from vqadata.errors import OptionError, VqaDataError
-from vqatrain import TrainConfig, run
+from vqatrain import EvalConfig, TrainConfig, evaluate, run
 from vqatrain.composing import compose
 from vqatrain.models import model as models
 from vqatrain.models.tuning import put_on
@@ -122,6 +122,15 @@ def test_an_adapter_that_does_not_fit_is_refused(shards: Path, tmp_path: Path) -
     model = models.load(str(out / "base"), torch.float32).model
     with pytest.raises(OptionError, match=r"--adapter: .*size mismatch"):
         put_on(model, out / "adapter")
+
+
+def test_an_adapter_of_another_family_is_refused(shards: Path, tmp_path: Path) -> None:
+    """The layers of both have the same names and sizes."""
+    adapter = run(config(shards, tmp_path / "run", max_steps=1, model="tiny:internvl")) / "adapter"
+    base = run(config(shards, tmp_path / "base", max_steps=1, model="tiny:qwen2_5_vl")) / "base"
+    options = {"shards": shards, "model": str(base), "adapter": adapter, "out": tmp_path / "e"}
+    with pytest.raises(OptionError, match=r"--adapter: .*has a InternVL.*expected a Qwen2_5"):
+        evaluate(EvalConfig(**options))
 
 
 def test_a_loss_that_is_no_number_stops_the_run(shards: Path, whole: Path, tmp_path: Path) -> None:

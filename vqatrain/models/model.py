@@ -256,17 +256,33 @@ def load_trained(trained: Trained, dtype: torch.dtype, quantised: Sequence[Part]
     """Load a model, and put its adapter on; the processor is the one that lies by the adapter.
 
     Raises:
-        OptionError: A folder is missing.
+        OptionError: A folder is missing, or the adapter is of another model.
     """
     loaded = load(trained.base, dtype, quantised=quantised)
     if trained.adapter is None:
         return loaded
-    model = put_on(loaded.model, trained.adapter)
-    if not (trained.adapter / "processor_config.json").is_file():
-        return Loaded(model, loaded.processor)
+    processor = _processor_beside(trained, loaded)
+    return Loaded(put_on(loaded.model, trained.adapter), processor)
+
+
+def _processor_beside(trained: Trained, loaded: Loaded) -> Any:
+    """The processor that lies by the adapter, or that of the model.
+
+    Names and sizes of layers say little: those of two families may be the same.
+    """
+    adapter = trained.adapter
+    if adapter is None or not (adapter / "processor_config.json").is_file():
+        return loaded.processor
     from transformers import AutoProcessor
 
-    return Loaded(model, AutoProcessor.from_pretrained(str(trained.adapter)))
+    processor = AutoProcessor.from_pretrained(str(adapter))
+    if type(processor) is not type(loaded.processor):
+        raise OptionError(
+            "--adapter", f"{adapter}: has a {type(processor).__name__}",
+            f"a {type(loaded.processor).__name__}, as {trained.base} has",
+            "Name the model that it was trained on.",
+        )  # fmt: skip
+    return processor
 
 
 def prepare_libraries() -> None:
