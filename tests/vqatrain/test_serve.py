@@ -211,6 +211,48 @@ def test_pictures_wait_for_room() -> None:
     assert room.taken == 0, "what is refused takes none"
 
 
+def test_the_address_of_a_picture_may_stand_alone() -> None:
+    part = {"type": "image_url", "image_url": uri(blank(60, 60))}
+    body = {"model": "m", "messages": [{"role": "user", "content": [part]}]}
+    found = parse(json.dumps(body).encode(), ServeConfig(model="m"), "m", Room(5000))
+    assert found.chat.pictures[0].size == (60, 60)
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "said"),
+    [
+        ({"content": [{"type": "video_url"}]}, "messages.0.content.0", "Input tag 'video_url'"),
+        ({"content": [{"type": "image_url"}]}, "messages.0.content.0.image_url", "Field required"),
+        ({"content": [{"type": "image_url", "image_url": {}}]},
+         "messages.0.content.0.image_url.url", "Field required"),
+        ({"content": [{"type": "text"}]}, "messages.0.content.0.text", "Field required"),
+        ({"content": 5}, "messages.0.content", "Input should be a valid"),
+        ({"role": "tool"}, "messages.0.role", "Input should be 'system'"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_where_it_is(change: dict[str, Any], place: str, said: str) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"} | change]}
+    with pytest.raises(Refusal) as refused:
+        parse(json.dumps(body).encode(), ServeConfig(model="m"), "m", Room(5000))
+    assert refused.value.message.startswith(f"{place}: {said}")
+    assert refused.value.param == place
+
+
+def test_options_of_a_stream_keep_their_name() -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream_options": 5}
+    with pytest.raises(Refusal, match=r"^stream_options: "):
+        parse(json.dumps(body).encode(), ServeConfig(model="m"), "m", Room(5000))
+
+
+def test_a_question_that_is_too_long_is_told_what_fits(client: Any) -> None:
+    from openai import BadRequestError
+
+    with pytest.raises(BadRequestError, match=r"tokens and 4 for the answer; expected [\d,]+ tog"):
+        client.chat.completions.create(
+            model="colours", max_tokens=4, messages=[{"role": "user", "content": "€" * 4000}]
+        )
+
+
 def test_a_key_may_have_any_letters() -> None:
     from starlette.requests import Request
 

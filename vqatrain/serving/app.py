@@ -156,7 +156,7 @@ class Service:
         try:
             return await future
         except VqaDataError as error:
-            raise Refusal(400, error.found) from None
+            raise Refusal(400, f"{error.found}; expected {error.expected}") from None
         except Exception:  # noqa: BLE001 - whatever a model raises; the engine has logged it
             raise Refusal(500, "the model failed; the log of the server says how") from None
 

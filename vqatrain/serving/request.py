@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from vqadata.errors import VqaDataError
 from vqatrain.batches.batch import Chat
@@ -54,9 +55,14 @@ class _Url(_Part):
     url: str
 
 
+def _as_url(value: Any) -> Any:
+    """An address may stand alone, as vLLM takes it."""
+    return {"url": value} if isinstance(value, str) else value
+
+
 class _Image(_Part):
     type: Literal["image_url"]
-    image_url: _Url
+    image_url: Annotated[_Url, BeforeValidator(_as_url)]
 
 
 class _Message(_Part):
@@ -181,9 +187,21 @@ def _body(raw: bytes) -> _Body:
     try:
         return _Body.model_validate_json(raw)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in fault["loc"])
+        # Content is a text or parts; what was meant is the one that was followed furthest.
+        faults = error.errors(include_url=False, include_input=False)
+        fault = max(faults, key=lambda fault: len(fault["loc"]))
+        place = _place(fault["loc"])
         raise Refusal(400, f"{place or 'body'}: {fault['msg']}", place or None) from None
+
+
+def _place(steps: Iterable[str | int]) -> str:
+    """Where in the request, without the kinds of content and of parts that were tried.
+
+    >>> _place(["messages", 0, "content", "list[parts]", 1, "image_url", "image_url", "url"])
+    'messages.0.content.1.image_url.url'
+    """
+    named = (str(s) for s in steps if s != "str" and not str(s).startswith("list["))
+    return ".".join(step for step, _ in groupby(named))
 
 
 def _messages(body: _Body) -> list[dict[str, Any]]:

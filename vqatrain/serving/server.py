@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -38,7 +39,8 @@ def serve(config: ServeConfig) -> None:
         found = f"{config.host}:{config.port} cannot be listened on"
         raise OptionError("--port", found, "a free port") from None
     log.info("%s at http://%s:%d/v1", name, config.host, listening.getsockname()[1])
-    server.run([listening])
+    with contextlib.suppress(KeyboardInterrupt):  # raised once more when all is answered
+        server.run([listening])
 
 
 def make_server(config: ServeConfig) -> tuple[uvicorn.Server, str]:
