@@ -210,6 +210,15 @@ def test_an_odd_record_costs_only_itself(what: str, name: str, raw: Path) -> Non
     assert [(entry.reason, entry.index) for entry in entries] == [(reason, 1)]
 
 
+@pytest.mark.parametrize("word", ["NaN", "-Infinity", "None", "'red'"])
+def test_a_word_that_is_no_json_is_shown(word: str, raw: Path) -> None:
+    record = f'{{"image": "a.png", "question": "Why?", "answer": {word}}}'
+    _, entries = converted(raw / "data.json", f"[{LINE}, {record}]")
+    assert [(entry.reason, entry.found) for entry in entries] == [
+        ("malformed-json", f"{word} at byte {record.index(word)}")
+    ]
+
+
 def test_several_files_are_read_and_a_picture_may_stand_in_the_text(raw: Path) -> None:
     import base64
 

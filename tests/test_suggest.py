@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from vqadata.converting.recognition import recognise
 from vqadata.converting.suggest import Suggestion, suggest_map
+from vqadata.errors import VqaDataError
 from vqadata.layouts.field_map import parse_map
 
 
@@ -62,6 +64,15 @@ def test_numbers_from_1_are_no_sure_index_of_choices(tmp_path: Path) -> None:
     rows[0]["answer"] = 0
     rows[1]["answer"] = 1
     assert suggested(tmp_path, rows).sure["correct_choice"].value == "answer"
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    file.write_bytes("image,question,answer\na.png,Größe?,klein\n".encode("cp1252"))
+    with pytest.raises(VqaDataError, match="line 2: found byte 0xf6 in question, expected UTF-8"):
+        suggest_map(file)
+    with pytest.raises(VqaDataError, match=r"byte 0xf6 in question, expected UTF-8.*iconv"):
+        recognise(file)
 
 
 def test_what_is_called_question_need_not_be_a_sentence(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ LIST_BYTES = 64
 RECORDS = 20
 """Records of a file that are looked at."""
 
+NO_RECORDS = "no record of it can be read"
+"""The fault of a file that has records, none of which can be decoded."""
+
 MOST_FILES = 500
 """Files of a folder that are looked at."""
 
@@ -125,7 +128,7 @@ def look_at_file(path: Path) -> FileLook:
     if form is not None:
         return FileLook(path, form, "", {}, [])
     if {suffix.lower() for suffix in path.suffixes} & {*_TABLES}:
-        return FileLook(path, "table", "", {}, list(_rows(path)))
+        return _table(path)
     if start == b"[":
         fault = "an empty list" if head[:LIST_BYTES].split() in ([b"[]"], [b"[", b"]"]) else ""
         return FileLook(path, "json", "", {}, _records(head, head.index(b"[")), fault)
@@ -241,17 +244,20 @@ def _lines(path: Path, head: bytes) -> list[dict[str, Any]]:
     return [value for value in map(_decoded, whole) if isinstance(value, dict)]
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The first rows of CSV or TSV."""
+def _table(path: Path) -> FileLook:
+    """The first rows of CSV or TSV, or what is wrong with the first of them."""
     try:
         table = Delimited(path, keep_whole=True, ragged=True, block_bytes=HEAD_BYTES)
     except VqaDataError:
-        return
+        return FileLook(path, "table", "", {}, [])
+    rows: list[dict[str, Any]] = []
+    fault = ""
     for record in islice(table, RECORDS):
         try:
-            yield {**table.decode(record)}
-        except BadRow:
-            continue
+            rows.append({**table.decode(record)})
+        except BadRow as bad:
+            fault = fault or f"{NO_RECORDS}: {bad.found}, expected {bad.expected}"
+    return FileLook(path, "table", "", {}, rows, "" if rows else fault)
 
 
 def _cells(head: bytes) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vqadata import sources
-from vqadata.converting.look import COLUMNAR, FileLook, Look, look_at
+from vqadata.converting.look import COLUMNAR, NO_RECORDS, FileLook, Look, look_at
 from vqadata.discover import find, names
 from vqadata.errors import VqaDataError
 from vqadata.steps import Recognition, Source
@@ -32,8 +32,6 @@ KNOWN_OTHERS: tuple[tuple[str, frozenset[str]], ...] = (
 
 RESULTS = frozenset({"question_id", "answer"})
 """All the fields of a VQA results file: answers of a model, without their questions."""
-
-NO_RECORDS = "no record of it can be read"
 
 RESULT_EXTRAS = frozenset({"image_id", "probs", "score", "confidence"})
 
@@ -138,6 +136,8 @@ def _nothing_fits(look: Look, said: dict[type[Source], Recognition]) -> VqaDataE
     remedy = "A file of your own is read through a field map: vqadata map suggest FILE."
     if any(file.form == "pickle" for file in look.files):
         remedy = "Pickles are refused: export them to JSON or Parquet."
+    elif any("expected UTF-8" in file.fault for file in look.files):
+        remedy = "Save it as UTF-8, such as by: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW"
     elif look.files and all(file.form in COLUMNAR for file in look.files):
         remedy = (
             "If it has them, name the columns: vqadata convert huggingface FILE --field "

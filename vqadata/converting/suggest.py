@@ -271,14 +271,16 @@ def _shown(paths: str | list[str]) -> str:
 
 def _sample(path: Path, records: str | None) -> list[dict[str, Any]]:
     table = read_table(path, records, keep_whole=True, keyed=records is None and is_keyed(path))
-    rows = []
+    rows: list[dict[str, Any]] = []
+    fault = ""
     for raw in islice(table, SAMPLE):
         try:
             rows.append(table.decode(raw))
-        except BadRecord:
-            continue
+        except BadRecord as bad:
+            fault = fault or f"; {bad.why.path}: found {bad.why.found}, expected {bad.why.expected}"
     if not rows:
-        found = f"none of the first {min(SAMPLE, table.count)} records can be read"
+        found = f"none of the first {min(SAMPLE, table.count)} records can be read{fault}"
+        found = found if fault else "no records"
         raise VqaDataError(str(path), found, "records with named fields", "Look into the file.")
     return rows
 

@@ -28,6 +28,8 @@ _EXPECTED = re.compile(
 )
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`(?: - at `\$(?P<at>.*)`)?")
 _LENGTH = re.compile(r"Expected `array` of (?P<expected>[^,]+)(?:, got (?P<found>\d+))?")
+_AT_BYTE = re.compile(r"(?:invalid character|must be strings) \(byte (?P<byte>\d+)\)")
+_WORD = re.compile(rb"-?[A-Za-z]{2,20}\b|'[^'\n]{0,40}'")
 _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "array": "list"}
 
 
@@ -92,7 +94,7 @@ def decode_array(record: RawRecord, shape: type[Shape]) -> Shape:
     except msgspec.ValidationError as error:
         raise BadRecord(_explain(record.path, str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRecord(Rejection(MALFORMED, record.path, str(error), "valid JSON")) from None
+        raise BadRecord(_malformed(record, error)) from None
 
 
 def decode_members(record: RawRecord) -> dict[str, Any]:
@@ -106,13 +108,22 @@ def decode_members(record: RawRecord) -> dict[str, Any]:
     try:
         members = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRecord(Rejection(MALFORMED, record.path, str(error), "valid JSON")) from None
+        raise BadRecord(_malformed(record, error)) from None
     if not isinstance(members, dict):
         why = Rejection(WRONG_TYPE, record.path, json_type(members), "object")
         raise BadRecord(why)
     if raw.count(b":") != len(members) and (key := _repeated_key(raw, members)) is not None:
         raise BadRecord(Rejection(REPEATED, record.path, f"{key!r} twice", "different keys"))
     return members
+
+
+def _malformed(record: RawRecord, error: Exception) -> Rejection:
+    """Why a record is no JSON; a word of Python's or pandas' that stands there is shown."""
+    at = _AT_BYTE.search(str(error))
+    words = _WORD.finditer(record.raw) if at else ()
+    word = next((w for w in words if at and w.start() <= int(at["byte"]) < w.end()), None)
+    found = f"{word[0].decode('utf-8', 'replace')} at byte {word.start()}" if word else str(error)
+    return Rejection(MALFORMED, record.path, found, "valid JSON")
 
 
 def _repeated_key(raw: bytes, members: dict[str, Any]) -> str | None:
