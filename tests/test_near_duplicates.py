@@ -90,6 +90,7 @@ def test_the_radius_shrinks_at_once_where_a_sample_shows_too_many_pairs(
     flips = rng.random((1000, 64)) < 0.08  # two of them differ in 9.4 bits
     near = np.unique(np.packbits(flips, axis=1).view(np.uint64).ravel())
     assert affordable(far, LOOSE_RADIUS) == affordable(far, LOOSE_RADIUS, near) == LOOSE_RADIUS
+    assert affordable(near[:0], LOOSE_RADIUS) == LOOSE_RADIUS
     radius = affordable(near, LOOSE_RADIUS)
     assert 3 < radius < 9
     assert affordable(near, LOOSE_RADIUS, near) < LOOSE_RADIUS

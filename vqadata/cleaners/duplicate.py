@@ -26,7 +26,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PrivateAttr
@@ -143,7 +143,7 @@ class Duplicate(Cleaner):
         kept = {member.kept for member in self._members.values()}
         for batch in survey.batches():
             shown = shown_rows(batch)
-            self._repeated.add(map(self._shown_key, shown))
+            self._repeated.add(self._shown_keys(shown))
             for _, row in _rows(batch, shown, _showing(shown, kept)):
                 if not self._is_edit(row):
                     for question in row.questions:
@@ -183,12 +183,13 @@ class Duplicate(Cleaner):
         if self._repeated is None:
             return np.ones(len(shown), bool)
         remarkable = _showing(shown, self._members.keys() | self._uncompared.keys())
-        again = self._repeated.among(map(self._shown_key, shown))
+        again = self._repeated.among(self._shown_keys(shown))
         return again | remarkable | _repeating(batch)
 
-    def _shown_key(self, row: ShownRow) -> str:
-        """What rows have in common whose questions are compared."""
-        return "\0".join((row.split, *self._same(_keys(row))))
+    def _shown_keys(self, shown: list[ShownRow]) -> list[str]:
+        """What rows have in common whose questions are compared, a text a row."""
+        known = self._members
+        return ["\0".join((row.split, *_same(_keys(row), known))) for row in shown]
 
     def _judged(
         self, number: int, place: int, row: _Row, question: dict[str, Any]
@@ -246,12 +247,11 @@ class Duplicate(Cleaner):
                 yield Verdict(number, None, "flag", why, "info", details, image)
 
     def _key(self, row: _Row, question: dict[str, Any]) -> Key:
-        return (question["split"] or "", normalised(question["text"]), *self._same(row.keys))
-
-    def _same(self, keys: tuple[str, ...]) -> Iterator[str]:
-        """Pictures, each near-duplicate as the one that is kept."""
-        known = self._members
-        return (known[key].kept if key in known else key for key in keys)
+        return (
+            question["split"] or "",
+            normalised(question["text"]),
+            *_same(row.keys, self._members),
+        )
 
     def _is_edit(self, row: _Row) -> bool:
         return not self._members.keys().isdisjoint(row.keys)
@@ -268,7 +268,12 @@ class Duplicate(Cleaner):
 
 
 def _keys(row: ShownRow) -> tuple[str, ...]:
-    return tuple(digest or path or "" for digest, path in row.pictures)
+    return tuple([digest or path or "" for digest, path in row.pictures])
+
+
+def _same(keys: tuple[str, ...], known: Mapping[str, _Member]) -> list[str]:
+    """Pictures, each near-duplicate as the one that is kept."""
+    return [known[key].kept if key in known else key for key in keys]
 
 
 def _showing(shown: list[ShownRow], keys: Collection[str]) -> Mask:

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from vqadata.cleaning.picture_ids import ids_of_rows
-from vqadata.cleaning.shown_rows import Questions, questions_of, shown_rows
+from vqadata.cleaning.shown_rows import Questions, ShownRow, questions_of, shown_rows
 from vqadata.groundwork.digests import text_key
 from vqadata.words.question_text import normalised, normalised_column
 
@@ -162,13 +162,7 @@ def leak_rows(batch: pa.RecordBatch, number: int, name: str) -> list[LeakRow]:
     """
     shown = shown_rows(batch)
     places = {split: Place(number, name, split) for split in {row.split for row in shown}}
-    return [
-        LeakRow(
-            places[row.split],
-            [(digest or f"missing {path}", path or "") for digest, path in row.pictures],
-        )
-        for row in shown
-    ]
+    return [LeakRow(places[row.split], _named(row)) for row in shown]
 
 
 def leaking_rows(
@@ -177,10 +171,22 @@ def leaking_rows(
     """The rows that show one of some pictures, by their numbers, with their questions."""
     import numpy as np
 
-    rows = leak_rows(batch, number, name)
-    wanted = np.array([any(d in leaking for d, _ in row.pictures) for row in rows], bool)
-    for place, questions in questions_of(batch, wanted, *ASKED):
-        yield place, rows[place], questions
+    shown = shown_rows(batch)
+    wanted = np.array(
+        [any(_name(*each) in leaking for each in row.pictures) for row in shown], bool
+    )
+    for row, questions in questions_of(batch, wanted, *ASKED):
+        place = Place(number, name, shown[row].split)
+        yield row, LeakRow(place, _named(shown[row])), questions
+
+
+def _name(digest: str | None, path: str | None) -> str:
+    """How a picture is known."""
+    return digest or f"missing {path}"
+
+
+def _named(row: ShownRow) -> list[tuple[str, str]]:
+    return [(_name(digest, path), path or "") for digest, path in row.pictures]
 
 
 def text_keys(questions: pa.StructArray) -> Keys:

@@ -76,6 +76,8 @@ def affordable(left: Array, radius: int, right: Array | None = None) -> int:
         right: The other side; by default the left one.
     """
     sides = [left, left if right is None else right]
+    if prod(map(len, sides)) < TOO_MANY:  # no sample is needed to say that it will not stop
+        return radius
     some = [side[:: -(-len(side) // FEW) or 1] for side in sides]
     share = prod(len(part) / max(1, len(side)) for part, side in zip(some, sides, strict=True))
     while True:
@@ -152,8 +154,7 @@ class Join:
             begin = start if self._itself else 0
             near = np.bitwise_count(ours ^ self._right[None, begin:]) <= self._radius
             if self._itself:  # each pair once
-                others = np.arange(begin, len(self._right))
-                near &= others > np.arange(start, start + len(ours))[:, None]
+                near[:, : len(ours)] &= ~np.tri(len(ours), dtype=bool)
             one, two = np.nonzero(near)
             yield one + start, two + begin
 
