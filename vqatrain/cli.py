@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from vqadata.commands.command_line import run_program
-from vqadata.errors import EXIT_UNBALANCED
 from vqadata.groundwork.flags import ModelCommand, build
 from vqatrain.delivering import commands as delivery_commands
 from vqatrain.delivering.commands import CONFIG, options_of
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from vqatrain.planning import commands as planning_commands
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -49,84 +45,6 @@ def run(config: Path | None, **given: Any) -> None:
     from vqatrain.training.sft import run as train
 
     click.echo(f"{train(options)}: finished")
-
-
-def _plan_options() -> Sequence[tuple[str, type[BaseModel]]]:
-    from vqadata.engine.hiring import EnginePlace
-
-    return [*options_of("TrainConfig")(), ("", EnginePlace)]
-
-
-@program.command(cls=ModelCommand, models=_plan_options)
-@click.option("--processes", type=click.IntRange(1), help="How many; by default one.")
-@click.option("--device-gb", type=float, help="Memory of each; by default that of the one here.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@CONFIG
-def plan(
-    processes: int | None, device_gb: float | None, as_json: bool, config: Path | None, **given: Any
-) -> int:
-    """Say what a run on SHARDS will take: tokens of each row, padding, steps, memory, time.
-
-    Takes the options of run. No picture is opened. --workers are those that count the tokens; by
-    default one a processor where rows are many, and none where they are not. The exit status is 1
-    if the run would refuse its rows as too long, or cannot fit into the memory.
-
-    \b
-    Example:
-      vqatrain plan shards --model HuggingFaceTB/SmolVLM-256M-Instruct --batch-size 16
-    """  # noqa: D301
-    from vqadata.engine.hiring import EngineOptions
-    from vqatrain.config import TrainConfig
-
-    options, engine = build(TrainConfig, given, config), build(EngineOptions, given)
-    from vqatrain import printing
-    from vqatrain.planning.planning import plan as plan_run
-
-    found = plan_run(options, processes, round(device_gb * 1e9) if device_gb else None, engine)
-    click.echo(found.model_dump_json(indent=1) if as_json else printing.planned(found))
-    refused = found.too_long and options.too_long == "refuse"
-    return EXIT_UNBALANCED if refused or not found.fits else 0
-
-
-@program.command(context_settings={"ignore_unknown_options": True})
-@click.option("--nodes", type=click.IntRange(1), default=1, help="Machines.", show_default=True)
-@click.option("--processes", type=click.IntRange(1), default=1, help="On each; one a GPU.")
-@click.option(
-    "--engine",
-    type=click.Choice(["torchrun", "accelerate", "deepspeed", "megatron-swift"]),
-    default="torchrun",
-    help="What starts the processes; megatron-swift trains instead of vqatrain, on an export.",
-)
-@click.option("--print", "show", is_flag=True, help="Print the commands instead of starting them.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def launch(nodes: int, processes: int, engine: Any, show: bool, command: tuple[str, ...]) -> int:
-    """Start COMMAND, run or dpo with its options, in several processes, or say how it is started.
-
-    \b
-    Example:
-      vqatrain launch --processes 8 run shards --model org/model --distributed zero3
-      vqatrain launch --nodes 2 --processes 8 --print run shards --model org/model
-      vqatrain launch --engine megatron-swift --print run shards --model org/model --tuning full
-    """  # noqa: D301
-    from vqatrain.planning.launching import Machines, commands, start
-
-    lines = commands(engine, Machines(nodes, processes), command, _read(command))
-    if show:
-        click.echo("\n".join(lines))
-        return 0
-    return start(lines, nodes)
-
-
-def _read(command: Sequence[str]) -> Any:
-    """The options of ``run`` or ``dpo``, as they were written."""
-    from vqatrain import config
-
-    kinds = {"run": config.TrainConfig, "dpo": config.DpoConfig}
-    if command[0] not in kinds:
-        raise click.UsageError(f"{command[0]!r} is neither run nor dpo")
-    context = program.commands[command[0]].make_context(command[0], list(command[1:]))
-    given = dict(context.params)
-    return build(kinds[command[0]], given, given.pop("config", None))
 
 
 @program.command()
@@ -381,8 +299,9 @@ def _say_progress() -> None:
     logging.getLogger("vqatrain").setLevel(logging.INFO)
 
 
-for command in (delivery_commands.merge, delivery_commands.export, delivery_commands.download):
-    program.add_command(command)
+for others in (planning_commands, delivery_commands):
+    for command in others.COMMANDS:
+        program.add_command(command)
 
 
 def main() -> None:

@@ -117,7 +117,8 @@ def metrics() -> str:
 
 def planned(found: Plan) -> str:
     """What a run will take, a line a thing."""
-    memory = {name: _gigabytes(size) for name, size in found.memory.model_dump().items()}
+    parts = found.memory.model_dump().items()
+    memory = ", ".join(f"{name} {_gigabytes(size)}" for name, size in parts if size)
     too_long = f"{len(found.too_long):,} rows over {found.limit:,} tokens"
     if found.too_long:
         too_long += f": {_rows(found.too_long[:SHOWN])}"
@@ -130,7 +131,7 @@ def planned(found: Plan) -> str:
             f"longest          {_rows(found.longest)}",
             f"too long         {too_long}",
             f"largest batch    {found.largest.rows} x {found.largest.tokens:,} tokens",
-            f"memory           {', '.join(f'{name} {size}' for name, size in memory.items())}",
+            f"memory           {memory}",
             f"                 {_gigabytes(found.memory.total)} of {_gigabytes(found.device)}"
             + ("" if found.fits else ": does not fit"),
             f"time             {found.seconds / 3600:.2f} hours at least",

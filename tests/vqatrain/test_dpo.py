@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,10 @@ from tests.vqatrain.test_training import answers, losses
 from vqadata import convert
 from vqadata.errors import OptionError, VqaDataError
 from vqadata.sources.messages import Messages
-from vqatrain import DpoConfig, MergeConfig, dpo, merge
+from vqatrain import DpoConfig, MergeConfig, dpo, merge, plan
 from vqatrain.batches.batch import IGNORED, Batcher
+from vqatrain.batches.layout import Layout
+from vqatrain.batches.packing import PLACES
 from vqatrain.batches.pair_batch import PairBatcher, see_blanks
 from vqatrain.config import DataOptions
 from vqatrain.data import Example, Questions, keep_pairs
@@ -25,6 +30,7 @@ from vqatrain.models import model as models
 from vqatrain.models.family import family_names
 from vqatrain.scoring import habit
 from vqatrain.scoring.habit import Habit
+from vqatrain.training import training
 
 
 def conversation(number: int) -> dict[str, Any]:
@@ -204,3 +210,80 @@ def test_unknown_loss_is_refused(pairs: Path) -> None:
 
     with pytest.raises(OptionError, match="--loss"):
         build(DpoConfig, {"shards": pairs, "model": "x", "loss": "none"})
+
+
+class MeasuredError(Exception):
+    """Memory was measured; there is no need to train."""
+
+
+def peak(work: Callable[[], Any]) -> int:
+    """Most bytes that torch had at a time, beyond those before."""
+    cpu = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=cpu, profile_memory=True) as watched:
+        work()
+    events = [e for e in watched.profiler.kineto_results.events() if e.name() == "[memory]"]
+    sizes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return int(max(itertools.accumulate(sizes)))
+
+
+def measure(trainer: Any, batch: dict[str, Any]) -> dict[str, int]:
+    """Bytes of the weights, of what autograd keeps, and of all at the peak of a step."""
+    models = [model for model in (trainer.model, trainer.ref_model) if model is not None]
+    own = {
+        weight.untyped_storage()._cdata: weight.untyped_storage().nbytes()
+        for model in models
+        for weight in model.parameters()
+    }
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            kept[storage._cdata] = storage
+        return tensor
+
+    trainer.model.train()
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        trainer.compute_loss(trainer.model, dict(batch))
+    activations = sum(storage.nbytes() for storage in kept.values())
+    kept.clear()
+    beyond = peak(lambda: trainer.compute_loss(trainer.model, dict(batch)).backward())
+    weights = sum(own.values())
+    return {"weights": weights, "activations": activations, "peak": weights + beyond}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tuning", ["full", "lora", "qlora"])
+def test_the_plan_is_what_a_step_takes(
+    tuning: str, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen = ["vision", "projector"] if tuning == "full" else []
+    options = {"tuning": tuning, "freeze": frozen, "model": "tiny:qwen2_5_vl", "max_steps": 1}
+    run = config(pairs, tmp_path / "run", **options)
+    real: dict[str, int] = {}
+
+    def stop(trainer: Any, run: DpoConfig, folder: Path, layout: Layout, _: Any) -> None:
+        batch = trainer.data_collator([layout.schedule[place] for place in range(8)])
+        batch.pop(PLACES)
+        real.update(measure(trainer, batch))
+        raise MeasuredError
+
+    monkeypatch.setattr(training, "train", stop)
+    with pytest.raises(MeasuredError):
+        dpo(run)
+    found = plan(run)
+    assert (found.rows, found.largest.rows) == (16, 16)
+    memory = found.memory
+    assert memory.weights + memory.reference == pytest.approx(real["weights"], rel=5e-3)
+    assert memory.reference == (memory.weights if tuning == "full" else memory.gradients)
+    assert memory.activations == pytest.approx(real["activations"], rel=0.05)
+    assert memory.total - memory.optimiser == pytest.approx(real["peak"], rel=0.05)
+
+
+def test_the_command_plans_pairs(pairs: Path, run_cli: Callable[..., Any]) -> None:
+    words = ["plan", pairs, "--model", "tiny:smolvlm", "--tuning", "full"]
+    run, dpo = (run_cli(*words, *more, program="vqatrain").stdout for more in ([], ["--dpo"]))
+    assert "20 rows" in run
+    assert "reference" not in run
+    assert "16 rows, 16 examples" in dpo
+    assert re.search(r"weights ([\d.]+ MB), reference \1, gradients \1", dpo)

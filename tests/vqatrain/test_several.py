@@ -39,7 +39,7 @@ SOME = [
 SOME_PAIRS = [("zero3", "full"), ("zero3", "lora"), ("fsdp2", "full"), ("fsdp2", "qlora")]
 ALL = [(mode, tuning) for mode in presets() for tuning in TUNINGS]
 MODES, PAIR_MODES = (ALL, ALL) if "VQATRAIN_ALL_MODES" in os.environ else (SOME, SOME_PAIRS)
-"""What is held; all of it takes eight minutes."""
+"""What is held; all of it takes eight minutes on a quiet machine."""
 
 GOES_ON: dict[str, dict[str, Any]] = {
     "answers": {"tuning": "full"},
@@ -223,6 +223,49 @@ def test_commands_are_printed(
     printed = capsys.readouterr().out
     assert said in printed
     assert "'my shards'" in printed
+
+
+FAILING = """
+import os, click
+from vqadata.commands.command_line import run_program
+from vqadata.errors import OptionError
+@click.command()
+def program():
+    {body}
+run_program(program, "program")
+"""
+
+
+REFUSED = "raise OptionError('--model', 'none', 'one')"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("body", "verbose", "status", "more"),
+    [
+        (REFUSED, False, 2, False),
+        (REFUSED, True, 2, True),
+        ("os._exit(3)", False, 3, True),
+        ("os.kill(os.getpid(), 9)", False, 137, True),
+    ],
+)
+def test_what_fails_is_said_once(
+    body: str, verbose: bool, status: int, more: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "failing.py").write_text(FAILING.format(body=body))
+    line = f"torchrun --standalone --nproc-per-node 2 {tmp_path / 'failing.py'}"
+    started = (
+        f"from vqatrain.planning.launching import start; exit(start([{line!r}], 1, {verbose}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", started], capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == status
+    assert ("Root Cause" in done.stderr) == more
+    said = done.stderr.splitlines()
+    assert said.count("error: --model: none; expected one") == (body == REFUSED)
+    assert more or len(said) == 1
 
 
 def test_what_megatron_cannot_train_is_refused() -> None:

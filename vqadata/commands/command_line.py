@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from importlib.abc import MetaPathFinder
@@ -15,6 +16,9 @@ from vqadata.errors import EXIT_BAD_INPUT, VqaDataError
 from vqadata.groundwork.run_events import listen
 
 EXIT_INTERRUPTED = 130
+
+SAY_ONCE = "VQADATA_SAY_ONCE"
+"""Variable of processes that do one work: whoever makes the file of this name says the error."""
 
 DISK_IS_FULL = ("No space left on device", "Disk quota exceeded", "unexpected pos ")
 """What libraries say of a full disk, each with an exception of its own; the last is ``torch``."""
@@ -56,13 +60,13 @@ def run_program(program: click.Group, name: str) -> None:
         click.echo(error.format_message(), err=True)
         status = EXIT_BAD_INPUT
     except click.ClickException as error:
-        click.echo(_usage_line(error), err=True)
+        _say(_usage_line(error))
         status = EXIT_BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; nothing that looks complete was left", err=True)
         status = EXIT_INTERRUPTED
     except VqaDataError as error:
-        click.echo(f"error: {error}", err=True)
+        _say(f"error: {error}")
         status = EXIT_BAD_INPUT
     except BrokenPipeError:
         # The reader of a pipe went away (vqadata ledger DIR | head): not an error.
@@ -71,9 +75,19 @@ def run_program(program: click.Group, name: str) -> None:
     except Exception as error:
         if not any(words in str(error) for words in DISK_IS_FULL):
             raise
-        click.echo(f"error: {_of_full_disk(error)}", err=True)
+        _say(f"error: {_of_full_disk(error)}")
         status = EXIT_BAD_INPUT
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(line: str) -> None:
+    """Say an error, unless another process of the same work has said its own."""
+    if SAY_ONCE in os.environ:
+        try:
+            Path(os.environ[SAY_ONCE]).touch(exist_ok=False)
+        except FileExistsError:
+            return
+    click.echo(line, err=True)
 
 
 def _of_full_disk(error: Exception) -> VqaDataError:

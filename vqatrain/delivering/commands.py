@@ -86,3 +86,6 @@ def download(**given: Any) -> None:
     done = fetch(options, lambda offer: click.echo(printing.offer(offer)))
     if done is not None:
         click.echo(f"{options.folder}: {len(done.files)} files, all as the hub says")
+
+
+COMMANDS = (merge, export, download)

@@ -6,17 +6,27 @@ The addresses of several machines are left to the shell: each gets its ``NODE_RA
 
 from __future__ import annotations
 
+import logging
+import os
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from vqadata.errors import OptionError
+from vqadata.commands.command_line import SAY_ONCE
+from vqadata.errors import EXIT_BAD_INPUT, OptionError
 from vqatrain import parallel
 from vqatrain.config import TrainConfig
 
 Engine: TypeAlias = Literal["torchrun", "accelerate", "deepspeed", "megatron-swift"]
 PORT = 29500
+
+STOPPED = 128
+"""A process that a signal ends has this and its number as exit status, in the words of shells."""
+
+log = logging.getLogger(__name__)
 
 
 class Machines(NamedTuple):
@@ -50,20 +60,53 @@ def commands(
     return [f"{' '.join(words)} {shlex.join(command)}"]
 
 
-def start(lines: Sequence[str], nodes: int) -> int:
+def start(lines: Sequence[str], nodes: int, verbose: bool = False) -> int:
     """Start the commands on this machine, and wait for them.
 
+    What a process says of bad input or of a wrong option is said once, whoever comes to it first.
+
+    Args:
+        lines: What :func:`commands` gives.
+        nodes: Machines.
+        verbose: Show what torchrun says of it too.
+
     Returns:
-        Exit status.
+        Exit status: that of the process that failed.
 
     Raises:
         OptionError: Several machines are wanted; each must be told who it is.
     """
     if nodes > 1:
         raise OptionError("--nodes", f"{nodes}", "--print", "Run what it prints on each machine.")
-    for line in lines:
-        if status := subprocess.run(["/bin/sh", "-c", line], check=False).returncode:  # noqa: S603
-            return status
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder) / "said"
+        os.environ[SAY_ONCE] = str(said)
+        try:
+            return next(filter(None, (_start(line, said, verbose) for line in lines)), 0)
+        finally:
+            del os.environ[SAY_ONCE]
+
+
+def _start(line: str, said: Path, verbose: bool) -> int:
+    """Start a line; torchrun in this process, which tells what became of each of its own."""
+    name, *words = shlex.split(line)
+    if name != "torchrun":
+        status = subprocess.run(["/bin/sh", "-c", line], check=False).returncode  # noqa: S603
+        return EXIT_BAD_INPUT if said.exists() else status
+    from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing import SignalException, errors
+
+    if not verbose:
+        logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel("CRITICAL")
+    try:
+        torchrun.run(torchrun.parse_args(words))  # type: ignore[no-untyped-call]
+    except SignalException as stopped:
+        return STOPPED + int(stopped.sigval)
+    except errors.ChildFailedError as error:
+        if verbose or not said.exists():
+            log.error("%s", error)
+        status = EXIT_BAD_INPUT if said.exists() else error.get_first_failure()[1].exitcode
+        return status if status > 0 else STOPPED - status
     return 0
 
 

@@ -1,9 +1,10 @@
 """Memory that a process of a run needs, part by part, told without weights.
 
-Weights, gradients and optimiser states are counted. Activations are not estimated by a formula: the
-language model runs once without data (on torch's ``meta`` device), and what autograd would keep is
-added up. Left out are attention weights, which fused attention does not keep, the activations of a
-vision tower that is trained, and what the libraries take for themselves.
+Weights, gradients, optimiser states and the reference of preferences are counted. Activations are
+not estimated by a formula: the language model runs once without data (on torch's ``meta`` device),
+and what autograd would keep is added up. Left out are attention weights, which fused attention does
+not keep, the activations of a vision tower that is trained, and what the libraries take for
+themselves.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from vqatrain import parallel
-from vqatrain.config import TrainConfig
+from vqatrain.config import DpoConfig, TrainConfig
 from vqatrain.models import model as models
 from vqatrain.models import tuning
 from vqatrain.models.family import WRAPPER, Loaded
@@ -24,6 +25,9 @@ NF4_BYTES = 0.5159
 """Bytes of a weight in NF4 with double quantisation."""
 
 ADAM_STATES = 2
+
+TILE = (4096, 32768)
+"""Answer tokens and words of which TRL has the logits of pairs at a time, forward and back."""
 
 
 class Batch(BaseModel):
@@ -38,10 +42,14 @@ class Memory(BaseModel):
     """Bytes on each device."""
 
     weights: int
+    reference: int = Field(description="Of preferences: a copy of the model, or of its adapters.")
     gradients: int
     optimiser: int
     activations: int = Field(description="Of the language model, for the largest batch.")
-    logits: int = Field(description="Of the answers of the largest batch, with their gradients.")
+    logits: int = Field(
+        description="Of the answers of the largest batch, with their gradients; of pairs a tile at "
+        "a time, with the gradient of an output layer that is trained."
+    )
 
     @property
     def total(self) -> int:
@@ -67,19 +75,34 @@ def memory(config: TrainConfig, loaded: Loaded, largest: Batch, processes: int) 
         largest: The largest batch.
         processes: Processes that share what the preset says.
     """
+    pairs = isinstance(config, DpoConfig)
+    if pairs:  # TRL puts dropout out of action
+        config = config.model_copy(update={"lora_dropout": 0.0})
     size = models.choose_dtype(config.precision).itemsize
     model = tuning.prepare(loaded.model, config)
     weights, trained = _weights(config, loaded, model, size)
     shared = parallel.shares(config.distributed, processes)
-    text = loaded.model.config.get_text_config()
+    reference = (trained if config.adapters else weights) if pairs else 0
     return Memory(
         weights=round(weights / shared.weights),
+        reference=round(reference / shared.weights),
         gradients=round(trained / shared.gradients),
         optimiser=round(trained * ADAM_STATES / shared.optimiser),
         activations=_activations(config, loaded, largest),
-        # as computed, as float32, and the gradient of that
-        logits=largest.answers * text.vocab_size * (size + 4 + 4),
+        logits=_logits(model, largest, size, pairs),
     )
+
+
+def _logits(model: Any, largest: Batch, size: int, pairs: bool) -> int:
+    import torch
+
+    head: torch.Tensor = model.get_output_embeddings().weight
+    if not pairs:  # as computed, as float32, and the gradient of that
+        return largest.answers * len(head) * (size + 4 + 4)
+    # Without a GPU, TRL does not leave out the places that are no answers.
+    places = largest.answers if torch.cuda.is_available() else largest.rows * largest.tokens
+    tokens, words = TILE
+    return min(places, tokens) * words * size + head.requires_grad * head.numel() * 4
 
 
 def _weights(config: TrainConfig, loaded: Loaded, model: Any, size: int) -> tuple[float, float]:

@@ -15,8 +15,8 @@ from vqatrain.batches import contract
 from vqatrain.batches.batch import Batcher
 from vqatrain.batches.layout import SHOWN, Layout, Row, lay_out
 from vqatrain.batches.lengths import ALONE, Lengths
-from vqatrain.config import TrainConfig
-from vqatrain.data import Questions, trainable
+from vqatrain.config import DpoConfig, TrainConfig
+from vqatrain.data import Questions, keep_pairs, trainable
 from vqatrain.models import model as models
 from vqatrain.models.family import Loaded
 from vqatrain.pace import pace
@@ -51,7 +51,9 @@ class Plan(BaseModel):
     model: str
     data_digest: str
     rows: int
-    tokens: Spread = Field(description="Tokens of a row: pictures, template, question, answer.")
+    tokens: Spread = Field(
+        description="Tokens of a row: pictures, template, question, answer; of a pair the longer."
+    )
     answer_tokens: Spread
     limit: int = Field(description="Tokens that a row, or a packed sequence, may have.")
     too_long: list[Row] = Field(description="Rows with more tokens: refused, or left out.")
@@ -83,7 +85,7 @@ def plan(
     """Say what a run will take.
 
     Args:
-        config: The run.
+        config: The run, on answers or on pairs of them.
         processes: How many; by default as this one was started.
         device: Bytes of each device; by default of the one here.
         engine: Who counts the tokens; nothing of it shows in the plan.
@@ -94,6 +96,8 @@ def plan(
     models.prepare_libraries()
     config = checkpoints.chosen(config)
     questions = Questions(config)
+    if isinstance(config, DpoConfig):
+        keep_pairs(questions)
     trainable(questions)
     loaded = training.outline(config, questions.texts())
     contract.settle(loaded, config, config.prompt_suffix)
@@ -162,11 +166,14 @@ def _largest(config: TrainConfig, layout: Layout) -> Batch:
     starts = range(0, len(order), config.batch_size)
     batches = [order.rows[start : start + config.batch_size] for start in starts]
     widest = max(batches, key=lambda rows: len(rows) * _width(lengths, rows))
-    return Batch(
-        rows=len(widest),
-        tokens=_width(lengths, widest),
-        answers=max(len(rows) * int(lengths.answer[rows].max() + 1) for rows in batches),
-    )
+    answers = max(len(rows) * int(lengths.answer[rows].max() + 1) for rows in batches)
+    sides = _sides(config)
+    return Batch(rows=sides * len(widest), tokens=_width(lengths, widest), answers=sides * answers)
+
+
+def _sides(config: TrainConfig) -> int:
+    """Rows of a batch that an example makes: a pair is two."""
+    return 2 if isinstance(config, DpoConfig) else 1
 
 
 def _width(lengths: Lengths, rows: Rows) -> int:
@@ -176,7 +183,7 @@ def _width(lengths: Lengths, rows: Rows) -> int:
 
 def _places(config: TrainConfig, layout: Layout, filled: float) -> float:
     """Places for tokens that the run computes; in packed sequences nothing is padded."""
-    used = float(layout.lengths.total[layout.schedule.order.rows].sum())
+    used = float(layout.lengths.total[layout.schedule.order.rows].sum()) * _sides(config)
     return used if config.batching == "packed" else used / filled
 
 
@@ -189,7 +196,8 @@ def _seconds(config: TrainConfig, loaded: Loaded, places: float, processes: int)
         for name, weight in loaded.model.named_parameters()
         if loaded.family.part_of(name) == "language" and ".embed" not in name
     )
-    passes = FORWARD * (1 + config.gradient_checkpointing) + BACKWARD * (1 + (not config.adapters))
+    forward = 1 + config.gradient_checkpointing + isinstance(config, DpoConfig)  # the reference
+    passes = FORWARD * forward + BACKWARD * (1 + (not config.adapters))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     side, dtype = MATRIX[device], models.choose_dtype(config.precision)
     matrix = torch.ones(side, side, dtype=dtype, device=device)
