@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from vqadata.commands.command_line import run_program
+from vqadata.commands.command_line import CONFIG, run_program
 from vqadata.groundwork.flags import ModelCommand, build
 from vqatrain.delivering import commands as delivery_commands
-from vqatrain.delivering.commands import CONFIG, options_of
+from vqatrain.delivering.commands import options_of
 from vqatrain.planning import commands as planning_commands
 
 

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vqadata.commands.command_line import CONFIG
 from vqadata.groundwork.flags import ModelCommand, build
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="YAML file of options; flags win over it."
-)
 
 
 def options_of(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vqadata.commands.command_line import CONFIG
 from vqadata.errors import EXIT_UNBALANCED
 from vqadata.groundwork.flags import ModelCommand, build
-from vqatrain.delivering.commands import CONFIG, options_of
+from vqatrain.delivering.commands import options_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
