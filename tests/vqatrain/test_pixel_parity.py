@@ -20,7 +20,7 @@ from vqadata import convert
 from vqadata.errors import VqaDataError
 from vqadata.sources.coco_vqa import CocoVqa
 from vqatrain import evaluate
-from vqatrain.answering import answerer
+from vqatrain.answering import greedy
 from vqatrain.answering.answerer import Answerer
 from vqatrain.answering.infer import Model
 from vqatrain.batches import contract
@@ -114,13 +114,13 @@ def digest(batch: dict[str, Any]) -> str:
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What reaches the model when it answers."""
     seen: list[dict[str, Any]] = []
-    known = answerer.placed
+    known = greedy.placed
 
     def spy(inputs: dict[str, torch.Tensor], model: Any) -> dict[str, torch.Tensor]:
         seen.append(dict(inputs))
         return known(inputs, model)
 
-    monkeypatch.setattr(answerer, "placed", spy)
+    monkeypatch.setattr(greedy, "placed", spy)
     return seen
 
 

@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple
 
 from vqadata.errors import VqaDataError
 from vqatrain.answering import graphs
+from vqatrain.answering.greedy import greedy
 from vqatrain.answering.spoken import Heard, Spoken
 from vqatrain.batches import contract
-from vqatrain.batches.batch import Batcher, Chat, placed
+from vqatrain.batches.batch import Batcher, Chat
 from vqatrain.config import AnswerOptions
 from vqatrain.data import Example
 from vqatrain.models import model as models
@@ -71,15 +72,9 @@ class Answerer:
         Returns:
             The answers in the order of the questions.
         """
-        import torch
-
         inputs = self._batcher.prompts(examples)
-        with torch.inference_mode():
-            ids = self._model.generate(
-                **placed(inputs, self._model), max_new_tokens=self._length, do_sample=False,
-                streamer=streamer,
-            )  # fmt: skip
-        return self._batcher.decode(ids[:, inputs["input_ids"].shape[1] :])
+        made = greedy(self._model, inputs, self._length, streamer=streamer)
+        return self._batcher.decode(made.ids)
 
     def state(self, examples: Sequence[Example]) -> list[Stated]:
         """Answer some questions greedily, in one batch, and say how probable each answer is.
@@ -87,18 +82,11 @@ class Answerer:
         Args:
             examples: The questions; their answers are not looked at.
         """
-        import torch
-
         inputs = self._batcher.prompts(examples)
-        with torch.inference_mode():
-            made = self._model.generate(
-                **placed(inputs, self._model), max_new_tokens=self._length, do_sample=False,
-                return_dict_in_generate=True, output_logits=True,
-            )  # fmt: skip
-        ids = made.sequences[:, inputs["input_ids"].shape[1] :]
+        ids, logits = greedy(self._model, inputs, self._length, output_logits=True)
         logs = [
             step.float().log_softmax(-1).gather(1, ids[:, place, None])[:, 0].tolist()
-            for place, step in enumerate(made.logits)
+            for place, step in enumerate(logits)
         ]
         texts = self._batcher.decode(ids)
         ended = [self._end(row) + 1 for row in ids.tolist()]
@@ -118,18 +106,12 @@ class Answerer:
         Raises:
             VqaDataError: A conversation is longer than the model can hold.
         """
-        import torch
-
         inputs = self._batcher.inputs(chats)
         prompts = inputs["attention_mask"].sum(dim=1).tolist()
         self._refuse_long(chats, prompts, limits)
         spoken = Spoken(self.tokenizer, heard, limits, self._ends)
-        with torch.inference_mode():
-            ids = self._model.generate(
-                **placed(inputs, self._model), max_new_tokens=max(limits), do_sample=False,
-                streamer=spoken if any(heard) else None,
-            )  # fmt: skip
-        said = ids[:, inputs["input_ids"].shape[1] :].tolist()
+        streamer = spoken if any(heard) else None
+        said = greedy(self._model, inputs, max(limits), streamer=streamer).ids.tolist()
         return [self._said(*one) for one in zip(said, limits, prompts, strict=True)]
 
     def _said(self, ids: list[int], limit: int, prompt: int) -> Said:

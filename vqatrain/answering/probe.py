@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vqatrain.batches.batch import Batcher, placed
+from vqatrain.answering.greedy import greedy
+from vqatrain.batches.batch import Batcher
 from vqatrain.data import Example
 from vqatrain.models.family import Loaded
 
@@ -35,16 +36,9 @@ def probes() -> list[Example]:
 
 def logits(loaded: Loaded) -> Any:
     """Logits of the next token on the probes, of shape (probes, vocabulary)."""
-    import torch
-
     model: Any = loaded.model.eval()
-    inputs = placed(Batcher(loaded).prompts(probes()), model)
-    with torch.inference_mode():
-        said = model.generate(
-            **inputs, max_new_tokens=1, do_sample=False,
-            return_dict_in_generate=True, output_logits=True,
-        )  # fmt: skip
-    return said.logits[0].float().cpu()
+    made = greedy(model, Batcher(loaded).prompts(probes()), 1, output_logits=True)
+    return made.logits[0].float().cpu()
 
 
 def difference(one: Any, other: Any) -> Difference:

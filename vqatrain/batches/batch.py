@@ -231,13 +231,3 @@ def special_tokens(processor: Any) -> set[str]:
     tokens = {token.content for token in added if token.special or token.content in template}
     marks = [value for name, value in vars(processor).items() if name.endswith("_token")]
     return {token for token in [*tokens, *marks] if isinstance(token, str) and token.strip()}
-
-
-def placed(inputs: dict[str, torch.Tensor], model: Any) -> dict[str, torch.Tensor]:
-    """Inputs on the device of a model, pixels in the type of its weights."""
-    return {
-        name: values.to(model.device, model.dtype)
-        if values.is_floating_point()
-        else values.to(model.device)
-        for name, values in inputs.items()
-    }

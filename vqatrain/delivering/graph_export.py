@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vqadata.errors import OptionError
 from vqatrain.answering.graphs import EMBEDDINGS, LANGUAGE, part_names
+from vqatrain.answering.greedy import greedy
 from vqatrain.answering.probe import probes
 from vqatrain.batches.batch import Batcher
 from vqatrain.models.family import Family, Loaded
@@ -77,9 +78,9 @@ def _samples(loaded: Loaded, modules: dict[str, nn.Module]) -> dict[str, dict[st
 
     model: Any = loaded.model
     inputs = Batcher(loaded).prompts(probes())
-    with ExitStack() as stack, torch.no_grad():
+    with ExitStack() as stack:
         seen = {name: stack.enter_context(_overheard(one)) for name, one in modules.items()}
-        model.generate(**inputs, max_new_tokens=1, do_sample=False)
+        greedy(model, inputs, 1)
     seen[LANGUAGE] = _continued(seen[LANGUAGE], modules[LANGUAGE], model.config.get_text_config())
     states = next(iter(seen["head"]))
     seen["head"] = {states: torch.cat([seen["head"][states]] * 2, dim=1)}

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vqatrain.batches.batch import Batcher, placed
+from vqatrain.answering.greedy import greedy
+from vqatrain.batches.batch import Batcher
 from vqatrain.data import Example
 
 log = logging.getLogger(__name__)
@@ -59,16 +60,12 @@ def observe(model: Any, batcher: Batcher, examples: Sequence[Example]) -> Habit:
 
 def answers(model: Any, batcher: Batcher, examples: Sequence[Example]) -> list[str]:
     """Greedy answers of a model that may be in the middle of its training."""
-    import torch
-
     training = model.training
     model.eval()
     said: list[str] = []
     for start in range(0, len(examples), ROWS):
-        inputs = placed(batcher.prompts(examples[start : start + ROWS]), model)
-        with torch.no_grad():
-            ids = model.generate(**inputs, max_new_tokens=LONGEST, do_sample=False)
-        said += batcher.decode(ids[:, inputs["input_ids"].shape[1] :])
+        made = greedy(model, batcher.prompts(examples[start : start + ROWS]), LONGEST)
+        said += batcher.decode(made.ids)
     model.train(training)
     return said
 

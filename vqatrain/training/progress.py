@@ -34,11 +34,13 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self._started = self._idle_since = time.monotonic()
         self._worked = self._waited = 0.0
         self._seen = (0, 0)
+        self._first = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
         """Begin to count, also in the middle of a run that is continued."""
         self._seen = (state.global_step, state.num_input_tokens_seen)
-        self._idle_since = time.monotonic()
+        self._first = state.global_step
+        self._started = self._idle_since = time.monotonic()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
         """The batches of a step are there."""
@@ -90,7 +92,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     def _line(self, state: Any, logs: dict[str, float]) -> str:
         elapsed = time.monotonic() - self._started
-        left = elapsed / max(1, state.global_step) * (state.max_steps - state.global_step)
+        done = state.global_step - self._first
+        left = elapsed / max(1, done) * (state.max_steps - state.global_step)
         return (
             f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}  "
             f"learning rate {logs.get('learning_rate', 0):.2e}  "
