@@ -124,6 +124,43 @@ def test_workers_are_replaced_when_what_they_are_forked_from_dies(tmp_path: Path
         assert list(outcomes(futures)) == [*range(1, 13)]
 
 
+def test_a_process_that_cannot_be_begun_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        pytest.skip("workers are not forked here")
+    refusals: list[BaseException] = [ConnectionRefusedError(111, "refused"), EOFError("gone")]
+    connect = multiprocessing.forkserver.connect_to_new_process
+
+    def refused_twice(fds: list[int]) -> tuple[int, int]:
+        if refusals:
+            raise refusals.pop()
+        return connect(fds)
+
+    stage = Sums(tmp_path / "diary")
+    monkeypatch.setattr("multiprocessing.forkserver.connect_to_new_process", refused_twice)
+    with hire(stage, EngineOptions(workers=2), is_much=True) as engine:
+        assert list(outcomes([engine.start(Sum(n)) for n in range(6)])) == [*range(1, 7)]
+    assert not refusals
+    assert len(stage.diary.read_text().splitlines()) == 6
+
+
+def test_where_no_process_can_be_begun_the_run_ends_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        pytest.skip("workers are not forked here")
+
+    def refused(fds: list[int]) -> tuple[int, int]:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.forkserver.connect_to_new_process", refused)
+    monkeypatch.setattr("vqadata.engine.local.PAUSES", (0.0, 0.0))
+    with hire(Sums(tmp_path / "diary"), EngineOptions(workers=1), is_much=True) as engine:
+        (outcome,) = outcomes([engine.start(Sum(1))])
+    assert isinstance(outcome, BlockingIOError)
+
+
 def test_where_nothing_can_be_forked_workers_begin_by_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

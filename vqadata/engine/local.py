@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -28,8 +29,14 @@ from vqadata.engine.stage import AHEAD, Engine, Receipt, Spec, Stage
 DEPTH = 2
 """Specs that lie with a worker: the one in hand, and the next, so that it need not wait."""
 
+PAUSES = (0.02, 0.2, 2.0)
+"""Seconds before a process that could not be begun is tried again."""
+
 WARM = "vqadata.engine.warm"
 """The module that a process imports before it works."""
+
+CANNOT_BEGIN = (OSError, EOFError)
+"""What is raised where a process cannot be begun."""
 
 log = logging.getLogger(__name__)
 
@@ -118,10 +125,10 @@ class Processes(Engine[Spec, Receipt]):
 
     def _give(self, seat: _Seat, order: Order[Spec, Receipt]) -> None:
         try:
-            done = seat.executor.submit(_work, order.spec)
-        except BrokenProcessPool:  # it died with nothing in hand
-            seat.replace()
-            done = seat.executor.submit(_work, order.spec)
+            done = seat.submit(order.spec)
+        except CANNOT_BEGIN as error:
+            order.finish(error)
+            return
         seat.orders.append(order)
         done.add_done_callback(partial(self._take, seat, seat.executor, order))
 
@@ -156,8 +163,30 @@ class _Seat:
         self.orders: list[Order[Any, Any]] = []
         self.executor, self._hire = hire(), hire
 
+    def submit(self, spec: Any) -> Future[Any]:
+        """Give the worker a spec; where there is none any more, the next one.
+
+        Raises:
+            OSError: None could be begun, such as where a user may have no more processes.
+            EOFError: The same.
+        """
+        for pause in PAUSES:
+            try:
+                return self.executor.submit(_work, spec)
+            except BrokenProcessPool:  # it died with nothing in hand
+                self.replace()
+            except CANNOT_BEGIN:
+                # When the process that workers are forked from is killed, its socket is gone a
+                # moment before the system says that it is dead; only then another one is begun.
+                time.sleep(pause)
+                self._next()
+        return self.executor.submit(_work, spec)
+
     def replace(self) -> None:
         log.warning("a worker process died; another one takes its place")
+        self._next()
+
+    def _next(self) -> None:
         self.executor.shutdown(wait=False)
         self.executor = self._hire()
 

@@ -19,13 +19,15 @@ class Prints:
     Args:
         column: Binary, from :func:`vqadata.images.perceptual.fingerprint`; null where a picture
             could not be opened.
-        release: Gives back the memory of what was looked at.
+        release: Gives back the memory of what was looked at. Without it, all thumbnails that were
+            ever compared stay with the process.
     """
 
     def __init__(self, column: pa.ChunkedArray, release: Callable[[], None] | None = None) -> None:
         """Take the hashes out."""
         import numpy as np
 
+        self._release = release or (lambda: None)
         self._chunks = [_matrix(chunk) for chunk in column.chunks]
         sizes = [len(chunk) for chunk in self._chunks]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -36,8 +38,7 @@ class Prints:
         """The wide hashes, uint8, shape (pictures, 32)."""
         for chunk, start in zip(self._chunks, self._starts.tolist(), strict=False):
             self.wide[start : start + len(chunk)] = chunk[:, : WIDE_BITS // 8]
-            if release is not None:
-                release()
+            self._release()
 
     def __len__(self) -> int:
         """How many pictures have a fingerprint."""
@@ -53,6 +54,7 @@ class Prints:
             own = chunks == number
             found = self._chunks[number][places[own] - self._starts[number], WIDE_BITS // 8 :]
             out[own] = found.reshape(-1, THUMB_SIDE, THUMB_SIDE)
+        self._release()
         return out
 
 
