@@ -158,7 +158,50 @@ def test_where_no_process_can_be_begun_the_run_ends_with_the_reason(
     monkeypatch.setattr("vqadata.engine.local.PAUSES", (0.0, 0.0))
     with hire(Sums(tmp_path / "diary"), EngineOptions(workers=1), is_much=True) as engine:
         (outcome,) = outcomes([engine.start(Sum(1))])
-    assert isinstance(outcome, BlockingIOError)
+    assert isinstance(outcome, VqaDataError)
+    assert "no worker process can be started: Resource temporarily unavailable" in str(outcome)
+
+
+def test_a_process_that_cannot_be_started_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")  # no semaphore fits into /dev/shm
+
+    monkeypatch.setattr("vqadata.engine.local.ProcessPoolExecutor", full)
+    with hire(Sums(tmp_path / "diary"), EngineOptions(workers=2), is_much=True) as engine:
+        found = list(outcomes([engine.start(Sum(n)) for n in range(3)]))
+    (said,) = {str(error) for error in found}
+    assert said.startswith("--workers: no worker process can be started: No space left on device;")
+
+
+INTERRUPTED = """
+import multiprocessing.forkserver, os, signal, time
+from vqadata.engine.hiring import EngineOptions, hire
+from vqadata.engine.stage import Stage
+
+class Masked(Stage):
+    def open(self):
+        return lambda _: signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    def name_of(self, spec):
+        return spec
+
+if __name__ == "__main__":
+    with hire(Masked(), EngineOptions(workers=1), True) as engine:
+        engine.prepare()
+        os.kill(multiprocessing.forkserver._forkserver._forkserver_pid, signal.SIGINT)
+        print(engine.start("").result(), signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+def test_who_still_loads_does_not_hear_an_interrupt(tmp_path: Path) -> None:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        pytest.skip("workers are not forked here")
+    (tmp_path / "begin.py").write_text(INTERRUPTED)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "begin.py")], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("True set()\n", "")
 
 
 def test_where_nothing_can_be_forked_workers_begin_by_themselves(

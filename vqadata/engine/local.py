@@ -15,22 +15,23 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 from vqadata.engine.order import Order
 from vqadata.engine.stage import AHEAD, Engine, Receipt, Spec, Stage
+from vqadata.errors import VqaDataError
 
 DEPTH = 2
 """Specs that lie with a worker: the one in hand, and the next, so that it need not wait."""
 
-PAUSES = (0.02, 0.2, 2.0)
-"""Seconds before a process that could not be begun is tried again."""
+PAUSES = (0.02, 0.2, 2.0, 0.0)
+"""Seconds after which a process that could not be begun is tried again; then it is given up."""
 
 WARM = "vqadata.engine.warm"
 """The module that a process imports before it works."""
@@ -112,8 +113,8 @@ class Processes(Engine[Spec, Receipt]):
             self._is_closed = True
             for order in self._waiting:
                 order.receipt.cancel()
-        for seat in self._seats:
-            seat.executor.shutdown(cancel_futures=True)
+        for executor in filter(None, [seat.executor for seat in self._seats]):
+            executor.shutdown(cancel_futures=True)
 
     def _hand_out(self) -> None:
         """Give what waits to those who have the least."""
@@ -126,7 +127,7 @@ class Processes(Engine[Spec, Receipt]):
     def _give(self, seat: _Seat, order: Order[Spec, Receipt]) -> None:
         try:
             done = seat.submit(order.spec)
-        except CANNOT_BEGIN as error:
+        except VqaDataError as error:
             order.finish(error)
             return
         seat.orders.append(order)
@@ -135,7 +136,7 @@ class Processes(Engine[Spec, Receipt]):
     def _take(
         self,
         seat: _Seat,
-        executor: ProcessPoolExecutor,
+        executor: ProcessPoolExecutor | None,
         order: Order[Spec, Receipt],
         done: Future[Receipt],
     ) -> None:
@@ -150,7 +151,7 @@ class Processes(Engine[Spec, Receipt]):
             else:
                 # What it was given first was in its hand; that comes first here as well.
                 if (in_hand := seat.executor is executor) and not self._is_closed:
-                    seat.replace()
+                    seat.leave()
                 if not in_hand or order.may_try_again():
                     self._waiting.appendleft(order)
             self._hand_out()
@@ -161,34 +162,46 @@ class _Seat:
 
     def __init__(self, hire: Callable[[], ProcessPoolExecutor]) -> None:
         self.orders: list[Order[Any, Any]] = []
-        self.executor, self._hire = hire(), hire
+        self.executor: ProcessPoolExecutor | None = None
+        """Who sits here; ``None`` until there is work for somebody."""
+        self._hire = hire
 
     def submit(self, spec: Any) -> Future[Any]:
-        """Give the worker a spec; where there is none any more, the next one.
+        """Give a spec to who sits here; where nobody does any more, to the next one.
 
         Raises:
-            OSError: None could be begun, such as where a user may have no more processes.
-            EOFError: The same.
+            VqaDataError: No process can be started.
         """
+        problem: Exception = ValueError("never tried")
         for pause in PAUSES:
             try:
-                return self.executor.submit(_work, spec)
-            except BrokenProcessPool:  # it died with nothing in hand
-                self.replace()
-            except CANNOT_BEGIN:
+                with _unheard():
+                    self.executor = self.executor or self._hire()
+                    return self.executor.submit(_work, spec)
+            except BrokenProcessPool as error:  # it died with nothing in hand
+                problem = error
+            except CANNOT_BEGIN as error:
                 # When the process that workers are forked from is killed, its socket is gone a
                 # moment before the system says that it is dead; only then another one is begun.
+                problem = error
                 time.sleep(pause)
-                self._next()
-        return self.executor.submit(_work, spec)
+            self.leave()
+        raise _no_process(problem)
 
-    def replace(self) -> None:
-        log.warning("a worker process died; another one takes its place")
-        self._next()
+    def leave(self) -> None:
+        """Make room for the next one."""
+        if self.executor is not None:
+            log.warning("a worker process died; another one takes its place")
+            self.executor.shutdown(wait=False)
+        self.executor = None
 
-    def _next(self) -> None:
-        self.executor.shutdown(wait=False)
-        self.executor = self._hire()
+
+def _no_process(error: Exception) -> VqaDataError:
+    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return VqaDataError(
+        "--workers", f"no worker process can be started: {why}", "processes that begin",
+        "Use fewer, or --worker-kind threads, or --workers 0.",
+    )  # fmt: skip
 
 
 def _context(stage: Stage[Any, Any]) -> Any:
@@ -199,14 +212,34 @@ def _context(stage: Stage[Any, Any]) -> Any:
     import multiprocessing
 
     if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import resource_tracker
         from multiprocessing.forkserver import ensure_running
 
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([*stage.modules(), WARM])
         with suppress(OSError):  # the name of its socket may be too long for the system
-            ensure_running()
+            resource_tracker.ensure_running()  # which lets interrupts through again
+            with _unheard():
+                ensure_running()
             return context
     return multiprocessing.get_context("spawn")
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Let no process that is started meanwhile hear an interrupt; this one hears it afterwards.
+
+    A terminal sends it to all of them, and a process that is still loading would end in a
+    traceback. Whoever is started inherits what its parent blocks.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _opened: list[Callable[[Any], Any]] = []
