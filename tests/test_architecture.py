@@ -20,7 +20,8 @@ FLOORS = [
     {"record", "images.*", "reading.*", "engine.*"},
     {"overlay.*", "shards.features", "shards.schema", "shards.manifest", "shards.message",
      "shards.scan", "shards.store", "shards.remote", "converting.answers",
-     "converting.look", "cleaning.text_engine", "exporting.receipt", "commands.command_line"},
+     "converting.look", "cleaning.text_engine", "exporting.receipt", "commands.command_line",
+     "commands.entry"},
     {"ledger"},
     {"shards.*"},
     {"loader.*", "words.markup", "converting.numbered", "converting.picture_batch",
@@ -48,7 +49,7 @@ a module imports its own floor and those below."""
 
 GROUND = {
     "vqadata.discover", "vqadata.errors", "vqadata.groundwork.flags",
-    "vqadata.commands.command_line", "vqadata.page.shell",
+    "vqadata.commands.command_line", "vqadata.commands.entry", "vqadata.page.shell",
     "vqadata.engine.hiring", "vqadata.engine.order", "vqadata.engine.stage",
 }  # fmt: skip
 """What all of vqatrain may import of vqadata: modules that know nothing of data."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from tests.conftest import VqaFiles
 from vqadata.cli import program as vqadata_program
 from vqadata.commands.command_line import run_program
+from vqadata.commands.entry import enter
 from vqatrain.cli import program as vqatrain_program
 
 ROOT = Path(__file__).parent.parent
@@ -340,3 +342,33 @@ def test_a_full_disk_is_one_line(
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert "cannot be written: the disk is full; expected room" in said[0]
+
+
+def interrupted() -> Callable[[], None]:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_while_a_program_loads_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="130"):
+        enter(interrupted)
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "handler"), [(0, signal.SIG_IGN), (2, signal.SIG_IGN), (130, signal.SIG_DFL)]
+)
+def test_what_is_done_and_said_cannot_be_interrupted(status: int, handler: signal.Handlers) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit, match=str(status)):
+            enter(lambda: lambda: sys.exit(status))
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("program", ["vqadata", "vqatrain"])
+def test_what_takes_time_to_load_is_loaded_where_an_interrupt_is_heard(program: str) -> None:
+    loaded = f"import {program}.__main__, sys; print('click' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True)
+    assert said.stdout == "False\n"

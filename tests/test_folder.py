@@ -18,6 +18,8 @@ import pytest
 from tests.conftest import VqaFiles
 from vqadata import OutputOptions, VqaDataError, clean, convert, open_shards, verify
 from vqadata.groundwork.folder_lock import LOCK, folder_lock
+from vqadata.groundwork.output_folder import write_durably
+from vqadata.groundwork.sealed import write_sealed
 from vqadata.sources.coco_vqa import CocoVqa
 
 AGAIN = OutputOptions(overwrite=True)
@@ -270,3 +272,16 @@ def test_an_input_that_may_not_be_read_is_no_matter_of_the_output(
     monkeypatch.setattr("vqadata.groundwork.digests.HashingFile.write", reading)
     with pytest.raises(PermissionError):
         convert(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("write", [write_durably, lambda path, text: write_sealed(path, b"1")])
+def test_who_is_interrupted_leaves_no_half_file(
+    write: Callable[[Path, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "report.html", "text")
+    assert list(tmp_path.iterdir()) == []

@@ -111,6 +111,21 @@ def test_an_interrupt_says_what_is_kept(shards: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_an_interrupt_after_the_pass_says_it_too(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from vqadata.cleaners.audit import Audit
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Audit, "judge", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        clean(shards, tmp_path / "out", [Audit()],
+              examination=ExaminationOptions(cache=tmp_path / "cache"))  # fmt: skip
+    assert f"{PICTURES} pictures are examined; the same command goes on from there" in caplog.text
+
+
 def test_chained_cleans_add_up(shards: Path, tmp_path: Path) -> None:
     from tests.probe import Probe
     from vqadata.cleaners.audit import Audit

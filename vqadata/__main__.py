@@ -1,5 +1,22 @@
 """``python -m vqadata`` is the ``vqadata`` program."""
 
-from vqadata.cli import main
+from __future__ import annotations
 
-main()
+from collections.abc import Callable
+
+from vqadata.commands.entry import enter
+
+
+def main() -> None:
+    """Entry point of the ``vqadata`` program."""
+    enter(_loaded)
+
+
+def _loaded() -> Callable[[], None]:
+    from vqadata import cli
+
+    return cli.main
+
+
+if __name__ == "__main__":
+    main()

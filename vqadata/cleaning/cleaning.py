@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from vqadata import cleaners as cleaner_folder
-from vqadata.cleaning.examination import ExaminationOptions, examine, put_away
+from vqadata.cleaning.examination import ExaminationOptions, examine, going_on, put_away
 from vqadata.cleaning.judging import Hearing
 from vqadata.cleaning.survey import Survey
 from vqadata.converting.conversion import OutputOptions, step_entry
@@ -90,7 +90,10 @@ def clean(
         new_folder(out, options.overwrite, run_digest(steps), options.scratch) as folder,
     ):
         survey = examine(before, chosen, examination, folder)
-        with TemporaryDirectory(dir=folder, prefix="beside-") as room:
+        with (
+            going_on(lambda: survey.examined, survey.remembered),
+            TemporaryDirectory(dir=folder, prefix="beside-") as room,
+        ):
             examiner = partial(_beside, examination=examination, room=Path(room))
             survey = replace(survey, scratch=Path(room), examiner=examiner)
             for cleaner in chosen:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -101,15 +102,10 @@ def examine(
         Progress("pictures examined", shards.manifest.pictures) as progress,
     ):
         passing = _Pass(engine, lookers, table, progress)
-        try:
-            jobs = _jobs(shards, lookers, cache, engine, output)
+        jobs = _jobs(shards, lookers, cache, engine, output)
+        with going_on(lambda: passing.looked, cache.folder):
             for job in _in_order(jobs, engine):
                 passing.take(job)
-        except KeyboardInterrupt:
-            if cache.folder is not None:
-                log.warning("%s pictures are examined; the same command goes on from there",
-                            f"{sum(passing.looked):,}")  # fmt: skip
-            raise
     if passing.deadly and options.deadly_pictures == "stop":
         raise _deadly(passing.deadly)
     if lookers:
@@ -152,6 +148,23 @@ class _Pass:
             found = piecemeal(job.task, self._lookers, self._engine.start)
             self.deadly += found.pictures
             return found.done
+
+
+@contextmanager
+def going_on(looked: Callable[[], Examined], remembered: Path | None) -> Iterator[None]:
+    """Say after an interrupt what need not be looked at again.
+
+    Args:
+        looked: How many pictures were looked at so far.
+        remembered: Where that is kept; ``None``: nowhere.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if remembered is not None:
+            log.warning("%s pictures are examined; the same command goes on from there",
+                        f"{sum(looked()):,}")  # fmt: skip
+        raise
 
 
 def _faults(receipts: Receipts) -> Counter[str]:

@@ -12,16 +12,18 @@ from pathlib import Path
 
 import click
 
+from vqadata.commands.entry import EXIT_INTERRUPTED
 from vqadata.errors import EXIT_BAD_INPUT, VqaDataError
 from vqadata.groundwork.run_events import listen
-
-EXIT_INTERRUPTED = 130
 
 SAY_ONCE = "VQADATA_SAY_ONCE"
 """Variable of processes that do one work: whoever makes the file of this name says the error."""
 
 DISK_IS_FULL = ("No space left on device", "Disk quota exceeded", "unexpected pos ")
 """What libraries say of a full disk, each with an exception of its own; the last is ``torch``."""
+
+
+_INTERRUPTED = "interrupted; nothing that looks complete was left: give the same command again"
 
 
 def _place(text: str) -> Path | str:
@@ -63,7 +65,7 @@ def run_program(program: click.Group, name: str) -> None:
         _say(_usage_line(error))
         status = EXIT_BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; nothing that looks complete was left", err=True)
+        click.echo(_INTERRUPTED, err=True)
         status = EXIT_INTERRUPTED
     except VqaDataError as error:
         _say(f"error: {error}")

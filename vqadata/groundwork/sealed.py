@@ -17,8 +17,12 @@ def write_sealed(path: Path, data: bytes) -> None:
     """Write some bytes with their digest before them; the folder is made if it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
-    partial.write_bytes(bytes_digest(data).encode() + data)
-    partial.replace(path)
+    try:
+        partial.write_bytes(bytes_digest(data).encode() + data)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def unsealed(data: bytes | memoryview) -> memoryview | None:

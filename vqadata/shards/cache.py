@@ -95,8 +95,11 @@ class BatchCache:
                     used = self._evict(len(data)) + len(data)
                 total.write(used)  # First, so that the limit holds if this process is killed.
                 partial = self._path(name).with_suffix(".partial" + SUFFIX)
-                partial.write_bytes(data)
-                partial.replace(self._path(name))
+                try:
+                    partial.write_bytes(data)
+                    partial.replace(self._path(name))
+                finally:
+                    partial.unlink(missing_ok=True)
         except OSError as error:
             self._give_up(error)
 

@@ -115,11 +115,13 @@ class RemoteStore:
                         entry.file, lambda data: hashlib.sha256(data).hexdigest() == entry.sha256
                     )
                 )
+                partial.replace(path)
             except FileNotFoundError:
                 raise ShardError(
                     self.path(entry.file), "no such file", "a file of the manifest"
                 ) from None
-            partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
         try:
             check_file(path, entry)
         except ShardError:
