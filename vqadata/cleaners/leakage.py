@@ -86,7 +86,7 @@ class Leakage(Cleaner):
         """Compare all splits with each other and with the other data sets."""
         if not self.against and len({s.split for s in survey.shards.manifest.shards}) < 2:
             return
-        shown, sets = Shown(), [("", survey)]
+        shown, sets = Shown(survey.scratch), [("", survey)]
         shown.add(0, "", survey.batches())
         for number, folder in enumerate(self.against, 1):
             other = survey.beside(open_shards(folder), self)
@@ -96,6 +96,8 @@ class Leakage(Cleaner):
             shown.add(number, sets[-1][0], other.batches())
         if len(shown.rows) < 2:
             return
+        for number, (name, each) in enumerate(sets):
+            shown.identify(number, name, each.batches())
         others = [other for _, other in sets[1:]]
         leaks = self._leaks = Leaks(shown, self._partners(survey, others, shown))
         for number, (name, each) in enumerate(sets):

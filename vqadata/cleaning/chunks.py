@@ -6,21 +6,18 @@ pictures alone, so that a run finds what an earlier one left, whatever became of
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from vqadata.groundwork.digest_index import DigestIndex
 from vqadata.groundwork.digests import bytes_digest
-from vqadata.groundwork.id_index import IdIndex
 from vqadata.images.fetch import is_url
 from vqadata.images.view import View
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from vqadata.groundwork.spill import Numbers
 
 CHUNK = 32
 """Most pictures of a chunk: so many at most are examined again after a break, by each worker."""
@@ -60,7 +57,7 @@ class ChunkCutter:
 
     def __init__(self, scratch: Path | None = None) -> None:
         """Have met none."""
-        self._met = _Met(scratch)
+        self._met = DigestIndex(scratch)
 
     def cut(self, number: int, split: str, batch: pa.RecordBatch) -> Iterator[Chunk]:
         """The chunks of one batch; pictures without bytes are in none.
@@ -70,46 +67,12 @@ class ChunkCutter:
             split: Split of its questions.
             batch: Picture rows.
         """
-        every = list(mentions(split, batch))
-        is_new = self._met.add([mention.digest for mention in every])
-        new = [mention for mention, fresh in zip(every, is_new, strict=True) if fresh]
+        every, before = list(mentions(split, batch)), len(self._met)
+        first = self._met.add([mention.digest for mention in every])
+        own = zip(every, enumerate(first.tolist(), before), strict=True)
+        new = [mention for mention, (number, met) in own if met == number]
         for start in range(0, len(new), CHUNK):
             yield Chunk(number, tuple(new[start : start + CHUNK]))
-
-
-class _Met:
-    """Which digests were met: some 20 bytes each, where a set of them would take 83.
-
-    Halves of digests are looked up; the other halves tell whether two that are equal in one are
-    the same.
-    """
-
-    def __init__(self, scratch: Path | None) -> None:
-        self._first_halves, self._others = IdIndex(scratch), array("q")
-        self._odd: set[str] = set()
-        """Digests of which another one has the first half."""
-
-    def add(self, digests: list[str]) -> list[bool]:
-        """Add some digests; say which of them are new."""
-        import numpy as np
-        import pyarrow as pa
-
-        if not digests:
-            return []
-        halves = np.frombuffer(bytes.fromhex("".join(digests)), ">i8").astype(np.int64)
-        halves = halves.reshape(-1, 2)
-        numbers = np.arange(len(self._others), len(self._others) + len(digests))
-        self._others.frombytes(halves[:, 1].tobytes())
-        first = self._first_halves.add(pa.array(halves[:, 0]), numbers)
-        others: Numbers = np.frombuffer(self._others, np.int64)
-        new = first == numbers
-        odd = np.flatnonzero(others[first] != halves[:, 1]).tolist()
-        del others  # an array that is looked into cannot grow
-        for place in odd:
-            new[place] = digests[place] not in self._odd
-            self._odd.add(digests[place])
-        found: list[bool] = new.tolist()
-        return found
 
 
 def mentions(

@@ -12,14 +12,20 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from vqadata.cleaning.picture_ids import ids_of_rows
+from vqadata.cleaning.picture_ids import SharedIds, ids_of_rows
 from vqadata.cleaning.shown_rows import Questions, ShownRow, questions_of, shown_rows
-from vqadata.groundwork.digests import text_key
+from vqadata.groundwork.digest_index import DigestIndex
+from vqadata.groundwork.digests import bytes_digest, text_key
+from vqadata.groundwork.distinct_keys import DistinctKeys
+from vqadata.groundwork.id_index import UNKNOWN
+from vqadata.record import batched
 from vqadata.words.question_text import normalised, normalised_column
 
 if TYPE_CHECKING:
@@ -34,6 +40,12 @@ Kind = Literal["leak-bytes", "leak-pixels", "leak-id"]
 
 KINDS: tuple[Kind, ...] = ("leak-bytes", "leak-pixels", "leak-id")
 """Kinds of pictures that leak, the surest first."""
+
+MISSING = "missing "
+"""What the name of a picture without a digest begins with."""
+
+LOOKED_UP = 1 << 16
+"""Pictures that are looked up at a time."""
 
 ASKED = ("question_id", "text", "answer")
 """What is compared of a question."""
@@ -93,31 +105,53 @@ class LeakRow(NamedTuple):
 
 
 class Shown:
-    """Which pictures are shown where, and what is asked of those that leak."""
+    """Which pictures are shown where, and what is asked of those that leak.
 
-    def __init__(self) -> None:
+    Of the others some forty bytes each are held, and a number for each distinct question with its
+    answer.
+
+    Args:
+        scratch: Folder for temporary files; without it all stays in memory.
+    """
+
+    def __init__(self, scratch: Path | None = None) -> None:
         """Start with nothing."""
-        self.places: defaultdict[str, dict[Place, str]] = defaultdict(dict)
-        """The places of each digest, with its path there."""
-        self.by_id: defaultdict[str, set[str]] = defaultdict(set)
-        """Digests by id."""
         self.rows: Counter[Place] = Counter()
+        self.several: set[str] = set()
+        """Digests of the pictures that several places show."""
+        self.by_id: defaultdict[str, set[str]] = defaultdict(set)
+        """Digests by id, where an id has several."""
+        self.places: defaultdict[str, dict[Place, str]] = defaultdict(dict)
+        """The places of each picture that leaks, with its path there."""
         self.asked: dict[tuple[str, Place, int], Asked] = {}
         """First question of that text by picture and place, of pictures that leak."""
-        self.texts: defaultdict[Place, set[int]] = defaultdict(set)
+        self.texts: defaultdict[Place, DistinctKeys] = defaultdict(DistinctKeys)
         """Questions with their answers."""
+        self._pictures, self._place_of = DigestIndex(scratch), array("h")
+        """The number of the place of each mention, in :attr:`rows`."""
+        self._ids = SharedIds(scratch)
 
     def add(self, number: int, name: str, batches: Iterable[pa.RecordBatch]) -> None:
         """Take in the pictures of a data set."""
         for batch in batches:
             rows = leak_rows(batch, number, name)
-            names = [[path for _, path in row.pictures] for row in rows]
-            for row, ids in zip(rows, ids_of_rows(batch, names), strict=True):
-                for digest, path in row.pictures:
-                    self.places[digest].setdefault(row.place, path)
-                for each in ids:
-                    self.by_id[each].add(row.pictures[0][0])
             self._count(batch, rows)
+            known = {place: n for n, place in enumerate(self.rows)}
+            shown = [(digest, known[row.place]) for row in rows for digest, _ in row.pictures]
+            self._place_of.extend([place for _, place in shown])
+            first = self._pictures.add([_key(digest) for digest, _ in shown])
+            for (digest, place), met in zip(shown, first.tolist(), strict=True):
+                if self._place_of[met] != place:
+                    self.several.add(digest)
+            with_ids = _with_ids(batch, rows)
+            self._ids.add([(each, row.pictures[0][0]) for row, ids in with_ids for each in ids])
+
+    def identify(self, number: int, name: str, batches: Iterable[pa.RecordBatch]) -> None:
+        """Find the pictures of ids that several of them have: seldom any."""
+        for batch in batches if self._ids.shared else ():
+            for row, ids in _with_ids(batch, leak_rows(batch, number, name)):
+                for each in ids & self._ids.shared:
+                    self.by_id[each].add(row.pictures[0][0])
 
     def _count(self, batch: pa.RecordBatch, rows: list[LeakRow]) -> None:
         """Count the questions of each place, and keep their texts."""
@@ -130,13 +164,15 @@ class Shown:
         for place, n in known.items():
             own = texts[places == n]
             self.rows[place] += len(own)
-            self.texts[place].update(np.unique(own).tolist())
+            self.texts[place].add(own)
 
     def listen(self, number: int, name: str, batches: Iterable[pa.RecordBatch],
                leaking: Set[str]) -> None:  # fmt: skip
         """Take in what is asked of the pictures that leak."""
         for batch in batches:
             for _, row, questions in leaking_rows(batch, number, name, leaking):
+                for digest, path in row.pictures:
+                    self.places[digest].setdefault(row.place, path)
                 for question in questions:
                     text = text_key(normalised(question["text"]))
                     seen = Asked(question["question_id"], answer_key(question))
@@ -147,9 +183,15 @@ class Shown:
         """Of each picture the number of the only place that shows it; -1 if there are several."""
         import numpy as np
 
-        number = {place: n for n, place in enumerate(sorted(self.rows))}
-        places = [self.places.get(digest, {}) for digest in digests]
-        return np.array([number[next(iter(p))] if len(p) == 1 else -1 for p in places], np.int64)
+        ranks = {place: n for n, place in enumerate(sorted(self.rows))}
+        rank_of = np.array([ranks[place] for place in self.rows], np.int64)
+        found = [np.empty(0, np.int64)]
+        for some in batched(digests, LOOKED_UP):
+            first = self._pictures.find(some)
+            places = rank_of[np.array([self._place_of[met] for met in first.tolist()])]
+            several = np.array([digest in self.several for digest in some])
+            found.append(np.where(several | (first == UNKNOWN), -1, places))
+        return np.concatenate(found)
 
 
 def leak_rows(batch: pa.RecordBatch, number: int, name: str) -> list[LeakRow]:
@@ -182,7 +224,20 @@ def leaking_rows(
 
 def _name(digest: str | None, path: str | None) -> str:
     """How a picture is known."""
-    return digest or f"missing {path}"
+    return digest or f"{MISSING}{path}"
+
+
+def _key(name: str) -> str:
+    """A digest for each name of a picture: its own, or one of the name of a missing one."""
+    is_missing = name.startswith(MISSING)
+    return bytes_digest(name.encode("utf-8", "surrogatepass")) if is_missing else name
+
+
+def _with_ids(batch: pa.RecordBatch, rows: list[LeakRow]) -> Iterator[tuple[LeakRow, set[str]]]:
+    """The rows with the ids of their pictures, if they are known by any."""
+    names = [[path for _, path in row.pictures] for row in rows]
+    found = zip(rows, ids_of_rows(batch, names), strict=True)
+    yield from ((row, ids) for row, ids in found if ids)
 
 
 def _named(row: ShownRow) -> list[tuple[str, str]]:
@@ -253,8 +308,7 @@ class Leaks:
     @cached_property
     def leaking(self) -> Set[str]:
         """The pictures that are shown in several places, or have a partner."""
-        several = {digest for digest, places in self.shown.places.items() if len(places) > 1}
-        return several | self._partners.keys()
+        return self.shown.several | self._partners.keys()
 
     def of_picture(self, digest: str, place: Place) -> list[Leak]:
         """Where else a picture is shown that must be unseen, the surest leak first."""
@@ -318,7 +372,7 @@ class Matrix:
                 if self._leaks.weight(there) <= self._leaks.weight(place):
                     continue
                 counts = self._counts[place, there]
-                counts[TEXT] = len(shown.texts[place] & shown.texts[there])
+                counts[TEXT] = shown.texts[place].common(shown.texts[there])
                 if any(counts.values()):
                     names = (*KINDS, "rows", QUESTION, ANSWER, TEXT)
                     yield {"from": place.split, "set": there.name, "to": there.split,

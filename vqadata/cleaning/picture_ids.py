@@ -9,12 +9,15 @@ pictures are COCO's, and ``coco_id`` in ``image_data.json`` says which.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from vqadata.cleaning.shown_rows import questions_of
+from vqadata.groundwork.digests import text_key
+from vqadata.groundwork.id_index import IdIndex
 from vqadata.images.resolve import COCO_NAME
 
 if TYPE_CHECKING:
@@ -24,6 +27,36 @@ if TYPE_CHECKING:
 
 OF_VISUAL_GENOME = frozenset({"visual-genome", "gqa", "visual7w"})
 """Sources whose picture ids are numbers of Visual Genome; GQA's own begin with a letter."""
+
+
+class SharedIds:
+    """Takes ids with the pictures that have them, and knows which of them several have.
+
+    Args:
+        scratch: Folder for temporary files; without it all stays in memory.
+
+    Attributes:
+        shared: The ids of several pictures.
+    """
+
+    def __init__(self, scratch: Path | None = None) -> None:
+        """Have met none."""
+        self.shared: set[str] = set()
+        self._met, self._pictures = IdIndex(scratch), array("Q")
+        """A number of the picture of each mention."""
+
+    def add(self, mentions: Sequence[tuple[str, str]]) -> None:
+        """Take ids, each with the digest of a picture."""
+        import numpy as np
+        import pyarrow as pa
+
+        ids = np.fromiter((text_key(each) for each, _ in mentions), np.uint64)
+        numbers = np.arange(len(self._pictures), len(self._pictures) + len(mentions))
+        self._pictures.extend([text_key(digest) for _, digest in mentions])
+        first = self._met.add(pa.array(ids.view(np.int64)), numbers)
+        for (each, _), number, met in zip(mentions, numbers.tolist(), first.tolist(), strict=True):
+            if self._pictures[met] != self._pictures[number]:
+                self.shared.add(each)
 
 
 def known_ids(path: str, question: dict[str, Any]) -> set[str]:
