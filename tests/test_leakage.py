@@ -12,7 +12,7 @@ from tests.pictures import Asked, cropped, data_set, jpeg, scene, with_another_t
 from vqadata.cleaners.leakage import Leakage
 from vqadata.cleaning.cleaning import clean
 from vqadata.cleaning.leaks import Leaks, Shown
-from vqadata.cleaning.picture_ids import known_ids
+from vqadata.cleaning.picture_ids import SharedIds, known_ids
 from vqadata.ledger import select_entries
 from vqadata.shards.reader import open_shards
 from vqadata.shards.verify import verify
@@ -114,6 +114,15 @@ def test_visual_genome_knows_its_coco_pictures() -> None:
     assert known_ids("2335839.jpg", told) == {"visual-genome 2335839", "coco 42"}
 
 
+def test_an_id_is_shared_by_different_pictures_alone() -> None:
+    ids = SharedIds()
+    ids.add([("coco 1", "a"), ("coco 2", "b"), ("coco 1", "a")])
+    ids.add([])
+    assert ids.shared == set()
+    ids.add([("coco 2", "b"), ("coco 1", "c")])
+    assert ids.shared == {"coco 1"}
+
+
 def test_questions_of_pictures_that_do_not_leak_are_not_held(tmp_path: Path) -> None:
     files = {"train/a.jpg": jpeg(A), "train/b.jpg": jpeg(B), "val/a.jpg": jpeg(A)}
     data = data_set(tmp_path, files, [(name, "What?", "a disc") for name in files])
@@ -122,6 +131,7 @@ def test_questions_of_pictures_that_do_not_leak_are_not_held(tmp_path: Path) -> 
     leaking = Leaks(shown, {}).leaking
     shown.listen(0, "", batches, leaking)
     assert len(leaking) == 1
+    assert shown.places.keys() == leaking
     assert {(digest, place.split) for digest, place, _ in shown.asked} == {
         (*leaking, "train"), (*leaking, "val")
     }  # fmt: skip

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.converting.conversion import OutputOptions, versions
 from vqadata.errors import OptionError
+from vqadata.groundwork.digests import text_key
+from vqadata.groundwork.id_index import IdIndex
 from vqadata.groundwork.run_events import run as telling
 from vqadata.ledger import Ledger, LedgerEntry, read_ledger
 from vqadata.rearranging.resharding import Plan, replaced, reshard
@@ -151,10 +153,17 @@ def _parts(folders: Sequence[Path | str]) -> list[_Part]:
 
 def _warn_of_equal_ids(parts: Sequence[_Part]) -> None:
     """Say how many question ids come more than once: they may well be the same questions."""
+    import numpy as np
     import pyarrow as pa
 
-    ids = pa.concat_tables(part.shards.questions(["question_id"]) for part in parts)
-    again = ids.num_rows - len(ids["question_id"].unique())
+    met, count, again = IdIndex(), 0, 0
+    for part in parts:
+        for batch in part.shards.batches(["questions"]):
+            ids = batch.column("questions").flatten().field("question_id").to_pylist()
+            keys = np.fromiter(map(text_key, ids), np.uint64).view(np.int64)
+            numbers = np.arange(count, count + len(keys))
+            again += int((met.add(pa.array(keys), numbers) != numbers).sum())
+            count += len(keys)
     if again:
         log.warning(
             "%s rows have the question id of another row; vqadata clean drops those that are asked "

@@ -8,10 +8,14 @@ in a :class:`~vqadata.groundwork.spill.Spill`, so that memory does not depend on
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from vqadata.groundwork.digest_index import DigestIndex
+from vqadata.groundwork.digests import bytes_digest
 from vqadata.groundwork.spill import Spill
 from vqadata.record import record_fields
 from vqadata.shards.reader import TEXT
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from vqadata.groundwork.spill import Numbers
+    from vqadata.groundwork.stretches import Mask
 
 STAYS = -1
 """Part of a question that stays in its split."""
@@ -60,6 +65,33 @@ class _Batch(NamedTuple):
         return self._replace(questions=questions, rows=self.rows[chosen], parts=self.parts[chosen])
 
 
+class _Homes(NamedTuple):
+    """Rows that move to others, by their numbers among all rows."""
+
+    moving: Numbers
+    """Ascending."""
+    goals: Numbers
+    """Where each goes."""
+    stops: Numbers
+    """The row behind the last one of each batch."""
+
+    def __bool__(self) -> bool:
+        return len(self.moving) > 0
+
+    def leave(self, rows: Numbers) -> Mask:
+        """Which of some rows move."""
+        import numpy as np
+
+        places = np.minimum(np.searchsorted(self.moving, rows), len(self.moving) - 1)
+        found: Mask = self.moving[places] == rows
+        return found
+
+    def of(self, rows: Numbers) -> Numbers:
+        """Where some rows go that move."""
+        goals: Numbers = self.goals[self.moving.searchsorted(rows)]
+        return goals
+
+
 class Plan(NamedTuple):
     """Where questions go."""
 
@@ -91,11 +123,11 @@ def reshard(shards: Rows, plan: Plan, scratch: Path) -> Iterator[tuple[str, pa.R
     Raises:
         ShardError: A shard is damaged.
     """
-    homes, stops = _homes(shards, plan) if plan.together else ({}, [])
+    homes = _homes(shards, plan, scratch) if plan.together else None
     full: dict[str, _Filling] = {}
     with Spill(_spilled_schema(), scratch) as guests:
         if homes:
-            _send_home(shards, plan, homes, stops, guests)
+            _send_home(shards, plan, homes, guests)
         for number, batch in enumerate(_batches(shards, plan)):
             whole = _with_guests(batch, homes, guests.read(number)) if homes else batch
             for name, rows in _parted(whole, plan):
@@ -134,50 +166,61 @@ def _told(extra: pa.StringArray, split: str, parts: Numbers, plan: Plan) -> pa.A
     return pc.if_else(pa.array((parts != own) & (parts != STAYS)), told, extra)
 
 
-def _homes(shards: Rows, plan: Plan) -> tuple[dict[int, int], list[int]]:
-    """The rows that move to an earlier row of their part which shows the same pictures.
+def _homes(shards: Rows, plan: Plan, scratch: Path) -> _Homes:
+    """The rows that move to an earlier row of their part which shows the same pictures."""
+    import numpy as np
 
-    Beside them, the number of the row behind the last one of each batch.
-    """
-    first: dict[tuple[str, ...], int] = {}
-    homes, stops = {}, []
+    met, rows, stops = DigestIndex(scratch), array("q"), []
+    moving, goals = array("q"), array("q")
     for batch in _batches(shards, plan, TEXT):
         stops.append(batch.first_row + batch.pictures.num_rows)
         if (batch.parts == STAYS).any():
             continue
-        part_of_row = dict(zip(batch.rows.tolist(), batch.parts.tolist(), strict=True))
-        for row, facts in enumerate(batch.pictures.column("image_facts").to_pylist()):
-            digests = [fact["digest"] for fact in facts]
-            number = batch.first_row + row
-            key = (str(part_of_row[number]), *digests)
-            if digests and None not in digests and first.setdefault(key, number) != number:
-                homes[number] = first[key]
-    return homes, stops
+        numbers, keys = _shown(batch)
+        rows.extend(numbers)
+        for number, first in zip(numbers, met.add(keys).tolist(), strict=True):
+            if rows[first] != number:
+                moving.append(number)
+                goals.append(rows[first])
+    return _Homes(*(np.array(column, np.int64) for column in (moving, goals, stops)))
 
 
-def _send_home(
-    shards: Rows, plan: Plan, homes: dict[int, int], stops: list[int], guests: Spill
-) -> None:
+def _shown(batch: _Batch) -> tuple[list[int], list[str]]:
+    """The rows whose pictures are all there, and a digest of the part and the pictures of each."""
+    facts = batch.pictures.column("image_facts")
+    digests = facts.flatten().field("digest").to_pylist()
+    bounds = (facts.offsets.to_numpy() - facts.offsets[0].as_py()).tolist()
+    part_of_row = dict(zip(batch.rows.tolist(), batch.parts.tolist(), strict=True))
+    numbers, keys = [], []
+    for number, (start, stop) in enumerate(pairwise(bounds), batch.first_row):
+        own = digests[start:stop]
+        if own and None not in own:
+            numbers.append(number)
+            keys.append(bytes_digest("\0".join((str(part_of_row[number]), *own)).encode()))
+    return numbers, keys
+
+
+def _send_home(shards: Rows, plan: Plan, homes: _Homes, guests: Spill) -> None:
     """Put the questions of rows that move into the bucket of their new batch."""
     import numpy as np
     import pyarrow as pa
 
     for batch in _batches(shards, plan, TEXT):
-        moving = batch.only(np.flatnonzero(np.isin(batch.rows, list(homes))))
-        to = np.array([homes[row] for row in moving.rows.tolist()], np.int64)
+        moving = batch.only(np.flatnonzero(homes.leave(batch.rows)))
+        to = homes.of(moving.rows)
         fields = [*moving.questions.flatten(), pa.array(to), pa.array(moving.parts)]
         guests.add(
             pa.RecordBatch.from_arrays(fields, schema=_spilled_schema()),
-            np.searchsorted(np.array(stops, np.int64), to, side="right"),
+            np.searchsorted(homes.stops, to, side="right"),
         )
 
 
-def _with_guests(batch: _Batch, homes: dict[int, int], guests: pa.RecordBatch) -> _Batch:
+def _with_guests(batch: _Batch, homes: _Homes, guests: pa.RecordBatch) -> _Batch:
     """The batch with the questions that come to it, without those that went."""
     import numpy as np
     import pyarrow as pa
 
-    left = batch.only(np.flatnonzero(~np.isin(batch.rows, list(homes))))
+    left = batch.only(np.flatnonzero(~homes.leave(batch.rows)))
     *columns, to, parts = guests.columns
     come = pa.StructArray.from_arrays(columns, fields=record_fields())
     both = left._replace(
