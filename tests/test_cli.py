@@ -344,6 +344,32 @@ def test_a_full_disk_is_one_line(
     assert "cannot be written: the disk is full; expected room" in said[0]
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("malloc of size 8388608 failed"), "memory: there is no more"),
+        (OSError(12, "Cannot allocate memory"), "memory: there is no more"),
+        (ImportError("lib.so: failed to map segment from shared object"), "memory: there is no m"),
+        (RuntimeError("can't start new thread"), "memory: there is no more"),
+        (OSError(24, "Too many open files", "a.arrow"), "a.arrow: too many open files"),
+    ],
+)
+def test_what_a_machine_lacks_is_one_line(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    @click.group()
+    def program() -> None:
+        raise error
+
+    program.add_command(click.Command("run"))
+    monkeypatch.setattr(sys, "argv", ["program", "run"])
+    with pytest.raises(SystemExit, match="2"):
+        run_program(program, "program")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {said}")
+
+
 def interrupted() -> Callable[[], None]:
     raise KeyboardInterrupt
 

@@ -175,6 +175,22 @@ def test_a_process_that_cannot_be_started_is_one_line(
     assert said.startswith("--workers: no worker process can be started: No space left on device;")
 
 
+class Damaged(Sums):
+    """Reads something before it begins, which is damaged."""
+
+    def open(self) -> Callable[[Sum], int]:
+        raise VqaDataError("shard", "damaged")
+
+
+def test_what_keeps_a_worker_from_beginning_reaches_who_asks(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with hire(Damaged(tmp_path / "diary"), EngineOptions(workers=2), is_much=True) as engine:
+        found = list(outcomes([engine.start(Sum(n)) for n in range(3)]))
+    assert [str(error) for error in found] == ["shard: damaged"] * 3
+    assert capfd.readouterr().err == ""
+
+
 INTERRUPTED = """
 import multiprocessing.forkserver, os, signal, time
 from vqadata.engine.hiring import EngineOptions, hire

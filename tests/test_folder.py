@@ -285,3 +285,21 @@ def test_who_is_interrupted_leaves_no_half_file(
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "report.html", "text")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("change", [lambda p: p.write_text(p.read_text() + "\n"), Path.unlink])
+def test_input_that_changes_meanwhile_makes_no_data_set(
+    change: Callable[[Path], object], vqa_files: VqaFiles, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The manifest would name a digest, and hold rows that are not those of the file."""
+    source, batches = CocoVqa(**vqa_files.write()), CocoVqa.batches
+
+    def changing(self: CocoVqa, work: Any) -> Iterator[Any]:
+        yield from batches(self, work)
+        change(self.annotations[0])
+
+    monkeypatch.setattr(CocoVqa, "batches", changing)
+    with pytest.raises(VqaDataError, match=r"annotations\.json: changed while it was read"):
+        convert(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

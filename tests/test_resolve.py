@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from vqadata.errors import VqaDataError
 from vqadata.images import resolve
 from vqadata.images.book import PictureBook
 from vqadata.images.embedded import EmbeddedPictures
@@ -189,3 +190,12 @@ def test_a_file_stays_with_the_picture_whose_path_it_has(tmp_path: Path) -> None
     assert contested(tmp_path, "a/source.jpg", "b/source.jpg") == {
         "a/source.jpg": False, "b/source.jpg": True,
     }  # fmt: skip
+
+
+def test_a_picture_that_is_gone_since_is_one_line(tmp_path: Path) -> None:
+    match = Resolver([folder(tmp_path, "a.jpg")]).find("a.jpg")
+    (tmp_path / "a.jpg").unlink()
+    assert match is not None
+    for look in (lambda: match.size, match.read):
+        with pytest.raises(VqaDataError, match=r"a\.jpg: cannot be read: No such file"):
+            look()

@@ -6,6 +6,10 @@ line and exit with :data:`EXIT_BAD_INPUT`; anything else that escapes is a defec
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 EXIT_UNBALANCED = 1
 """Exit status when the rows do not add up, or ``--strict`` found rows in quarantine."""
 
@@ -39,6 +43,19 @@ class VqaDataError(Exception):
         expected = f"; expected {self.expected}" if self.expected else ""
         remedy = f". {self.remedy}" if self.remedy else ""
         return f"{self.where}: {self.found}{expected}{remedy}"
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say it in one line where a file that was found cannot be read: it may be gone by now.
+
+    Raises:
+        VqaDataError: It cannot be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise VqaDataError(str(path), f"cannot be read: {error.strerror}") from None
 
 
 class ShardError(VqaDataError):

@@ -22,6 +22,11 @@ SAY_ONCE = "VQADATA_SAY_ONCE"
 DISK_IS_FULL = ("No space left on device", "Disk quota exceeded", "unexpected pos ")
 """What libraries say of a full disk, each with an exception of its own; the last is ``torch``."""
 
+MEMORY_IS_FULL = ("Cannot allocate memory", "failed to map segment", "Insufficient memory",
+                  "can't start new thread", "cannot allocate memory")  # fmt: skip
+"""What libraries, and the loader of libraries, say where there is no memory left."""
+
+HANDLES_ARE_USED_UP = ("Too many open files",)
 
 _INTERRUPTED = "interrupted; nothing that looks complete was left: give the same command again"
 
@@ -75,9 +80,9 @@ def run_program(program: click.Group, name: str) -> None:
         sys.stderr.close()
         status = 0
     except Exception as error:
-        if not any(words in str(error) for words in DISK_IS_FULL):
+        if (told := _shortage(error)) is None:
             raise
-        _say(f"error: {_of_full_disk(error)}")
+        _say(f"error: {told}")
         status = EXIT_BAD_INPUT
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -92,11 +97,29 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _of_full_disk(error: Exception) -> VqaDataError:
-    return VqaDataError(
-        str(getattr(error, "filename", None) or "output"), "cannot be written: the disk is full",
-        "room", "Make room; then run the same command again, a training with --resume.",
-    )  # fmt: skip
+def _shortage(error: Exception) -> VqaDataError | None:
+    """Tell an error of a machine that has not enough of something; ``None`` if it is none."""
+
+    def says(words: tuple[str, ...]) -> bool:
+        return any(each in str(error) for each in words)
+
+    where = str(getattr(error, "filename", None) or "output")
+    if says(DISK_IS_FULL):
+        return VqaDataError(
+            where, "cannot be written: the disk is full", "room",
+            "Make room; then run the same command again, a training with --resume.",
+        )  # fmt: skip
+    if isinstance(error, MemoryError) or says(MEMORY_IS_FULL):
+        return VqaDataError(
+            "memory", "there is no more", "as much as the work takes",
+            "Give the program more (ulimit -v, the limit of its container), or take fewer workers.",
+        )  # fmt: skip
+    if says(HANDLES_ARE_USED_UP):
+        return VqaDataError(
+            where, "too many open files", "a limit of 256 or more",
+            "Raise it (ulimit -n), or take fewer workers.",
+        )  # fmt: skip
+    return None
 
 
 def spare_pandas() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,7 @@ def _convert(
         if not root.is_dir():
             raise OptionError("--image-root", f"{root}: no such folder", "a folder of pictures")
     files = source.input_files()
+    before = _states(files)
     inputs = _inputs(files)
     step = step_entry("convert", source.step_name(), source, options)
     run = run_digest([step], inputs)
@@ -108,6 +110,7 @@ def _convert(
                 shards = write_alone(settled, source, work, size)
             else:
                 shards = write_with(engine, settled, source, work, size)
+        _check_same(files, before)
         formed = [e.model_copy(update={"form": ledger.forms.get(e.file)}) for e in inputs]
         return events.made(told, finish(folder, [step], formed, shards, ledger))
 
@@ -155,6 +158,36 @@ def portable_options(doer: BaseModel) -> dict[str, Any]:
         return value.name if isinstance(value, Path) else value
 
     return {name: tail(value) for name, value in doer.model_dump().items()}
+
+
+def _states(files: list[Path]) -> list[os.stat_result | None]:
+    """What the system says of each file of this machine; what stands for one of a store is ours."""
+    return [_state(file) if origin(file) == file else None for file in files]
+
+
+def _state(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except OSError:
+        return None
+
+
+def _check_same(files: list[Path], before: list[os.stat_result | None]) -> None:
+    """See to it that the rows are those of the files whose digests the manifest will name.
+
+    Raises:
+        VqaDataError: A file was changed, or is gone.
+    """
+    for file, then, now in zip(files, before, _states(files), strict=True):
+        if _version(then) != _version(now):
+            raise VqaDataError(
+                str(file), "changed while it was read", "a file that stays",
+                "Run the same command again when nobody changes it.",
+            )  # fmt: skip
+
+
+def _version(state: os.stat_result | None) -> tuple[int, int] | None:
+    return None if state is None else (state.st_size, state.st_mtime_ns)
 
 
 def _inputs(files: list[Path]) -> list[InputEntry]:

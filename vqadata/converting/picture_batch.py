@@ -12,7 +12,6 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from vqadata.errors import VqaDataError
 from vqadata.groundwork.digests import bytes_digest
 from vqadata.groundwork.spill import Spill
 from vqadata.images.header import BadPicture, Header, read_header
@@ -113,10 +112,7 @@ def read_picture(name: str, file: Found | None, data: bytes | None = None) -> Pi
     """
     if file is None:
         return Picture(name, None, None, None)
-    try:
-        data = file.read() if data is None else data
-    except OSError as error:
-        raise VqaDataError(str(file.file), f"cannot be read: {error.strerror}") from None
+    data = file.read() if data is None else data
     header: Header | None
     try:
         header = read_header(data)

@@ -28,7 +28,7 @@ from vqadata.converting.picture_batch import (
 from vqadata.engine.hiring import EngineOptions, hire
 from vqadata.engine.order import in_order
 from vqadata.engine.stage import Stage
-from vqadata.errors import VqaDataError
+from vqadata.errors import VqaDataError, readable
 from vqadata.groundwork.digests import file_digest, text_key
 from vqadata.groundwork.output_folder import sync_folder, write_durably
 from vqadata.groundwork.progress import Progress
@@ -131,10 +131,8 @@ class Planning(Way[Wanted, BatchPlan]):
             return Wanted(name, None, 0, 0), 0
         if file.stored is not None:
             return Wanted(name, file, file.size, text_key(file.stored.version)), file.size
-        try:
+        with readable(file.file):
             state = file.file.stat()
-        except OSError as error:
-            raise VqaDataError(str(file.file), f"cannot be read: {error.strerror}") from None
         size = state.st_size if file.span is None else file.span[1]
         # A file that holds several pictures is one of ours, written anew in each run.
         return Wanted(name, file, size, 0 if file.span else state.st_mtime_ns), size

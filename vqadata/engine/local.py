@@ -36,8 +36,8 @@ PAUSES = (0.02, 0.2, 2.0, 0.0)
 WARM = "vqadata.engine.warm"
 """The module that a process imports before it works."""
 
-CANNOT_BEGIN = (OSError, EOFError)
-"""What is raised where a process cannot be begun."""
+CANNOT_BEGIN = (OSError, EOFError, RuntimeError)
+"""What is raised where a process, or the thread that talks to it, cannot be begun."""
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +192,10 @@ class _Seat:
         """Make room for the next one."""
         if self.executor is not None:
             log.warning("a worker process died; another one takes its place")
+            left = [*(self.executor._processes or {}).values()]
             self.executor.shutdown(wait=False)
+            for process in left:  # one that has begun without whoever talks to it waits for ever
+                process.terminate()
         self.executor = None
 
 
@@ -251,7 +254,15 @@ def _sit_down(stage: Stage[Any, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import_module(WARM)
-    _opened.append(stage.open())
+    try:
+        work = stage.open()
+    except Exception as error:  # noqa: BLE001 - raised where a receipt is asked for
+        work = partial(_refuse, error)
+    _opened.append(work)
+
+
+def _refuse(error: Exception, _: Any) -> Any:
+    raise error
 
 
 def _end_with_parent() -> None:

@@ -20,6 +20,7 @@ from itertools import islice, takewhile
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
+from vqadata.errors import readable
 from vqadata.stores.address import Address, address_of, split_name
 from vqadata.stores.incoming import listing_of
 from vqadata.stores.listing import LISTED, PICTURE_SUFFIXES, is_picture
@@ -69,23 +70,22 @@ class Found(NamedTuple):
         """The picture's bytes.
 
         Raises:
-            OSError: They cannot be read.
-            VqaDataError: They cannot be read from a store.
+            VqaDataError: They cannot be read.
         """
         if self.stored is not None:
             return read_stored(self.stored)
-        if self.span is None:
-            return self.file.read_bytes()
-        with self.file.open("rb") as file:
-            file.seek(self.span[0])
-            return file.read(self.span[1])
+        with readable(self.file), self.file.open("rb") as file:
+            start, length = self.span or (0, -1)
+            file.seek(start)
+            return file.read(length)
 
     @property
     def size(self) -> int:
         """Bytes of the picture."""
         if self.stored is not None:
             return self.stored.size
-        return self.file.stat().st_size if self.span is None else self.span[1]
+        with readable(self.file):
+            return self.file.stat().st_size if self.span is None else self.span[1]
 
 
 class Resolver:
