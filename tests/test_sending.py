@@ -63,6 +63,23 @@ def test_s3_gets_the_bytes_of_the_disk_and_the_manifest_last(
     assert not list((tmp_path / "cache/vqadata/outgoing").iterdir())
 
 
+def test_a_list_that_is_behind_is_asked_again(
+    source: CocoVqa, server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, asked = Destination._sizes, list[int]()
+
+    def behind(self: Destination) -> dict[str, int]:
+        found = sizes(self)
+        asked.append(len(found))
+        return {} if len(asked) in (3, 4) else found  # right after all was sent
+
+    monkeypatch.setattr(Destination, "_sizes", behind)
+    convert(source, tmp_path / "here", SMALL)
+    convert(source, "s3://data/vqa", SMALL)
+    assert tree(tmp_path / "buckets/data/vqa") == tree(tmp_path / "here")
+    assert len(asked) == 5
+
+
 def test_a_bad_connection_costs_time_alone(
     source: CocoVqa, server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

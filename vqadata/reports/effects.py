@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vqadata.reports.counted import COUNT, added_up, counted
 from vqadata.words.priors import Priors, priors
 
 if TYPE_CHECKING:
@@ -83,12 +84,14 @@ def effects(shards: Shards, lost: pl.DataFrame) -> Effects:
     import polars as pl
 
     cleaners = [step.name for step in shards.manifest.steps if step.step == "clean"]
-    after = pl.DataFrame(shards.questions(["text", *FIELDS])).select("text", *FIELDS)
+    fields = ("text", *FIELDS)
+    after = counted(shards, fields)
     dropped = lost.filter(pl.col("step").is_in(cleaners) & (pl.col("action") == "dropped"))
-    before = pl.concat([after, dropped.select("text", *FIELDS)])
+    dropped = dropped.with_columns(pl.lit(1, pl.Int64).alias(COUNT))
+    before = pl.concat([after, dropped.select(*fields, COUNT)])
     return Effects(
-        before=before.height,
-        after=after.height,
+        before=int(before.get_column(COUNT).sum()),
+        after=int(after.get_column(COUNT).sum()),
         distributions=[_distribution(before, after, field) for field in FIELDS],
         shares=_shares(before, dropped),
         priors_before=priors(before),
@@ -130,8 +133,8 @@ def _shares(before: pl.DataFrame, dropped: pl.DataFrame) -> list[Share]:
 def _counts(table: pl.DataFrame, field: str, name: str) -> pl.DataFrame:
     import polars as pl
 
-    counted = table.lazy().select(field).drop_nulls().group_by(field).agg(pl.len().alias(name))
-    return counted.with_columns(pl.col(name).cast(pl.Int64)).sort(field).collect()
+    values = added_up(table.select(field, COUNT).drop_nulls(), [field])
+    return values.select(field, pl.col(COUNT).alias(name)).sort(field)
 
 
 def _distance(both: pl.DataFrame) -> float:

@@ -53,9 +53,11 @@ def explain(question_id: str, folder: Path | str) -> Story:
 def _kept(shards: Shards, question_id: str) -> list[Kept]:
     import pyarrow.compute as pc
 
-    table = shards.questions()
-    found = table.filter(pc.equal(table["question_id"], question_id)).to_pylist()
-    return [Kept(_shard_of(shards, row["picture_row"]), row["picture_row"], row) for row in found]
+    return [
+        Kept(_shard_of(shards, row["picture_row"]), row["picture_row"], row)
+        for part in shards.question_parts()
+        for row in part.filter(pc.equal(part.column("question_id"), question_id)).to_pylist()
+    ]
 
 
 def _shard_of(shards: Shards, picture_row: int) -> str:

@@ -26,7 +26,7 @@ from vqadata.groundwork.progress import Progress
 from vqadata.shards.cache import default_cache
 from vqadata.shards.manifest import MANIFEST, Manifest, read_manifest
 from vqadata.shards.read_options import ReadOptions
-from vqadata.stores.file_system import StoreError, file_system, patiently
+from vqadata.stores.file_system import Patience, StoreError, file_system, patiently
 
 MARK = UNFINISHED
 """The file that says that a place is being written, or was when the run was killed."""
@@ -100,15 +100,28 @@ class Destination:
         wanted = _wanted(manifest)
         missing = {name: size for name, size in wanted.items() if there.get(name) != size}
         self._send_all(folder, missing)
-        there = self._sizes()
-        for name, size in wanted.items():
-            if there.get(name) != size:
-                found = f"{there[name]:,} bytes" if name in there else "no such file"
-                raise VqaDataError(
-                    f"{self._url}/{name}", f"{found} after it was sent", f"{size:,} bytes", _AGAIN
-                )
+        self._see(wanted)
         self._write(MANIFEST, (folder / MANIFEST).read_bytes())
         self._remove(MARK)
+
+    def _see(self, wanted: dict[str, int]) -> None:
+        """See to it that all files came; the list of a store may be some moments behind.
+
+        Raises:
+            VqaDataError: One did not, or has another size.
+        """
+        patience = Patience(self._options)
+        while True:
+            there = self._sizes()
+            wrong = [name for name, size in wanted.items() if there.get(name) != size]
+            if not wrong:
+                return
+            where, size = f"{self._url}/{wrong[0]}", there.get(wrong[0])
+            found = "no such file" if size is None else f"{size:,} bytes"
+            if not patience.wait(f"{where}: {found} after it was sent"):
+                raise VqaDataError(
+                    where, f"{found} after it was sent", f"{wanted[wrong[0]]:,} bytes", _AGAIN
+                )
 
     def _send_all(self, folder: Path, sizes: dict[str, int]) -> None:
         total = sum(sizes.values()) >> 20

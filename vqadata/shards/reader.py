@@ -225,13 +225,18 @@ class Shards:
         """
         import pyarrow as pa
 
+        return pa.Table.from_batches(self.question_parts(columns))
+
+    def question_parts(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The table of :meth:`questions` in parts, of which there is one at least."""
         wanted = list(Record.model_fields) if columns is None else columns
         unknown = sorted(set(wanted) - set(Record.model_fields))
         if unknown:
             known = ", ".join(Record.model_fields)
             raise OptionError("columns", f"found {unknown[0]!r}", f"some of {known}")
-        parts = [_flat(batch, place.first_row, wanted) for place, batch in self._walk(TEXT)]
-        return pa.Table.from_batches(parts or [_flat(_empty_batch(), 0, wanted)])
+        yield _flat(_empty_batch(), 0, wanted)
+        for place, batch in self._walk(TEXT):
+            yield _flat(batch, place.first_row, wanted)
 
     def pictures(self, picture_row: int) -> list[bytes | None]:
         """The encoded pictures of one picture row; ``None`` for one that was missing.

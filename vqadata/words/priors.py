@@ -69,7 +69,7 @@ def priors(questions: pl.DataFrame) -> Priors | None:
     """The priors of some questions.
 
     Args:
-        questions: Columns ``text`` and ``answer``.
+        questions: Columns ``text`` and ``answer``; and ``count``, where a row is several questions.
 
     Returns:
         The figures; ``None`` if no question has an answer.
@@ -77,23 +77,27 @@ def priors(questions: pl.DataFrame) -> Priors | None:
     import polars as pl
 
     text = plain(pl.col("text"))
+    if "count" not in questions.columns:
+        questions = questions.with_columns(count=pl.lit(1, pl.Int64))
     table = questions.drop_nulls(["text", "answer"]).select(
         plain(pl.col("answer")).alias("answer"),
         text.str.split(" ").list.head(PREFIX_WORDS).alias("words"),
         text.str.replace_all(r"\d+", "#").alias("template"),
+        "count",
     )
     if table.is_empty():
         return None
     table = table.with_columns(_prefix(PREFIX_WORDS).alias("prefix"))
-    share = table.get_column("answer").value_counts(normalize=True).get_column("proportion")
+    total = int(table.get_column("count").sum())
+    share = _counted(table, ["answer"]).get_column("count") / total
     asked = _counted(table, ["template"])
     return Priors(
-        questions=table.height,
+        questions=total,
         majority=float(share.max()),  # type: ignore[arg-type]
         blind=_blind(table),
-        yes=_yes(table.get_column("answer")),
+        yes=_yes(table),
         entropy=float(share.entropy(base=2) or 0) + 0.0,
-        templates=asked.filter(pl.col("count") > 1).get_column("count").sum() / table.height,
+        templates=asked.filter(pl.col("count") > 1).get_column("count").sum() / total,
         top_prefixes=_top_prefixes(table),
         top_templates=[
             Template(text=row["template"], questions=row["count"])
@@ -107,7 +111,7 @@ def _counted(table: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """Rows by some columns, the most frequent first, equals in the order of their names."""
     import polars as pl
 
-    counted = table.group_by(by).agg(pl.len().alias("count"))
+    counted = table.group_by(by).agg(pl.col("count").sum())
     return counted.sort("count", *by, descending=[True, *[False] * len(by)])
 
 
@@ -125,16 +129,17 @@ def _blind(table: pl.DataFrame) -> float:
     """
     import polars as pl
 
-    right, open_rows = 0.0, table.select("words", "answer")
+    right, open_rows = 0.0, table.select("words", "answer", "count")
     for words in range(PREFIX_WORDS, -1, -1):
         chances = _chances(table.with_columns(_prefix(words).alias("prefix")))
         known = open_rows.with_columns(_prefix(words).alias("prefix")).join(
             chances, on=["prefix", "answer"], how="left", maintain_order="left"
         )
         enough = (pl.col("others") > 0) | (words == 0)
-        right += float(known.filter(enough).get_column("chance").sum())
-        open_rows = known.filter(~enough).select("words", "answer")
-    return right / table.height
+        chance = pl.col("chance") * pl.col("count")
+        right += float(known.filter(enough).select(chance).to_series().sum())
+        open_rows = known.filter(~enough).select("words", "answer", "count")
+    return right / float(table.get_column("count").sum())
 
 
 def _chances(table: pl.DataFrame) -> pl.DataFrame:
@@ -146,7 +151,7 @@ def _chances(table: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     count = pl.col("count")
-    counts = table.group_by("prefix", "answer").agg(pl.len().cast(pl.Int64).alias("count"))
+    counts = table.group_by("prefix", "answer").agg(count.sum())
     by = counts.group_by("prefix").agg(
         count.max().alias("best"),
         (count == count.max()).sum().alias("leaders"),
@@ -159,8 +164,13 @@ def _chances(table: pl.DataFrame) -> pl.DataFrame:
     return counts.join(by, on="prefix").select("prefix", "answer", "others", chance.alias("chance"))
 
 
-def _yes(answers: pl.Series) -> float | None:
-    yes, no = int((answers == "yes").sum()), int((answers == "no").sum())
+def _yes(table: pl.DataFrame) -> float | None:
+    import polars as pl
+
+    yes, no = (
+        int(table.filter(pl.col("answer") == each).get_column("count").sum())
+        for each in ("yes", "no")
+    )
     return yes / (yes + no) if yes + no else None
 
 
