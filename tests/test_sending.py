@@ -22,6 +22,7 @@ from vqadata.shards.folder import _is_ours
 from vqadata.shards.manifest import MANIFEST
 from vqadata.shards.read_options import ReadOptions
 from vqadata.sources.coco_vqa import CocoVqa
+from vqadata.stores.file_system import StoreError, patiently
 
 
 @pytest.fixture
@@ -78,6 +79,27 @@ def test_a_list_that_is_behind_is_asked_again(
     convert(source, "s3://data/vqa", SMALL)
     assert tree(tmp_path / "buckets/data/vqa") == tree(tmp_path / "here")
     assert len(asked) == 5
+
+
+def test_a_name_in_a_store_is_taken_as_it_is(
+    source: CocoVqa, server: S3Server, tmp_path: Path
+) -> None:
+    convert(source, tmp_path / "here", SMALL)
+    convert(source, "s3://data/a b+c%41é#1", SMALL)
+    assert tree(tmp_path / "buckets/data/a b+c%41é#1") == tree(tmp_path / "here")
+    assert verify("s3://data/a b+c%41é#1").problems == []
+
+
+def test_who_is_refused_does_not_ask_again() -> None:
+    asked: list[str] = []
+
+    def refused() -> None:
+        asked.append("HEAD")
+        raise OSError("AWS Error ACCESS_DENIED during HeadObject operation: No response body.")
+
+    with pytest.raises(StoreError, match="ACCESS_DENIED"):
+        patiently("s3://data/a", refused, ReadOptions())
+    assert asked == ["HEAD"]
 
 
 def test_a_bad_connection_costs_time_alone(

@@ -24,9 +24,6 @@ def enter(load: Callable[[], Callable[[], None]]) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         sys.exit(EXIT_INTERRUPTED)
-    except SystemExit as end:
-        # All is done and said, so nothing is left to interrupt; but who waits for a store that does
-        # not answer may leave at once.
-        hears = end.code == EXIT_INTERRUPTED
-        signal.signal(signal.SIGINT, signal.SIG_DFL if hears else signal.SIG_IGN)
-        raise
+    finally:
+        # All is done and said: what is left is to remove what workers were begun with.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -24,7 +24,7 @@ from vqadata.shards.message import MessageError, Segments, checked_rows
 from vqadata.shards.read_options import ReadOptions
 from vqadata.shards.scan import Fault, parts_of
 from vqadata.shards.store import LocalStore
-from vqadata.stores.file_system import HOPELESS, Patience, file_system, is_url
+from vqadata.stores.file_system import HOPELESS, Patience, file_system, is_hopeless, is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -213,7 +213,9 @@ class RemoteStore:
             except HOPELESS as error:
                 raise _hopeless(error) from None
             except Exception as error:  # noqa: BLE001 - each kind of store has errors of its own
-                if not patience.wait(f"{url}: {error or type(error).__name__}"):
+                if is_hopeless(error) or not patience.wait(
+                    f"{url}: {error or type(error).__name__}"
+                ):
                     raise MessageError(f"cannot be read: {error}", "its bytes") from None
                 continue
             if len(more) == whole > size - len(data):

@@ -24,6 +24,10 @@ MOST_WAIT = 30.0
 HOPELESS = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, TypeError)
 """Errors that another try does not mend."""
 
+REFUSALS = ("ACCESS_DENIED", "AccessDenied", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH",
+            "ExpiredToken")  # fmt: skip
+"""Words of such errors in the client of pyarrow, which has no exception for them."""
+
 PIECE = 8 << 20
 """Bytes that are read at a time of a file that is sent."""
 
@@ -68,14 +72,17 @@ def file_system(url: str) -> tuple[Any, str]:
 def _arrow_files(url: str) -> tuple[_ArrowFiles, str]:
     from pyarrow.fs import FileSystem
 
+    # A client would take the name apart as a URI, which has no spaces and means others by %41.
+    place, mark, options = url.partition("?")
+    bucket, _, key = place.removeprefix("s3://").partition("/")
     try:
-        files, root = FileSystem.from_uri(url)
+        files, root = FileSystem.from_uri(f"s3://{bucket}{mark}{options}")
     except (OSError, ValueError) as error:  # it asks the store in which region a bucket is
         raise VqaDataError(
             unsigned(url), f"cannot be reached: {unsigned(str(error))}", "a bucket that is there",
             "Check its name, the network, AWS_REGION and AWS_ENDPOINT_URL.",
         ) from None  # fmt: skip
-    return _ArrowFiles(files), root
+    return _ArrowFiles(files), f"{root}/{key}".rstrip("/")
 
 
 class _ArrowFiles:
@@ -179,8 +186,13 @@ def patiently(where: str, work: Callable[[], Result], options: ReadOptions) -> R
             raise
         except Exception as error:  # noqa: BLE001 - each kind of store has errors of its own
             problem = unsigned(str(error) or type(error).__name__)
-            if isinstance(error, HOPELESS) or not patience.wait(f"{where}: {problem}"):
+            if is_hopeless(error) or not patience.wait(f"{where}: {problem}"):
                 raise StoreError(problem) from None
+
+
+def is_hopeless(error: Exception) -> bool:
+    """Whether another try cannot mend an error of a store."""
+    return isinstance(error, HOPELESS) or any(words in str(error) for words in REFUSALS)
 
 
 def unsigned(text: str) -> str:
