@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from tests.conftest import VqaFiles, encoded
 from vqadata import OutputOptions, convert, open_shards, verify
 from vqadata.errors import OptionError, ShardError
+from vqadata.ledger import ledger_batches
 from vqadata.shards.schema import members
 from vqadata.shards.verify import _misplaced, _Rows
 from vqadata.sources.coco_vqa import CocoVqa
@@ -165,6 +167,19 @@ def test_a_wrong_account_is_found_by_counting_rows(shards: Path) -> None:
     problems = verify(shards).problems
     assert "questions.json: 1 record lost, first 6" in problems
     assert any("account 6 kept" in problem for problem in problems)
+
+
+def test_a_proof_reads_no_raw_records(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, asked = ledger_batches, list[str]()
+
+    def noting(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        asked.extend(columns)
+        return read(path, columns)
+
+    monkeypatch.setattr("vqadata.shards.verify.ledger_batches", noting)
+    assert verify(shards).problems == []
+    assert asked
+    assert "raw" not in asked
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,9 @@ RAW_LIMIT = 1 << 20
 WRITE_CHUNK = 10_000
 """Entries written at a time, which bounds the memory of a large ledger."""
 
+READ_CHUNK = 1 << 10
+"""Entries that are read at a time: as Python objects each takes some kilobytes."""
+
 FEW_RECORDS = 512
 """Records that are written as JSON one by one: importing polars takes as long as ten thousand."""
 
@@ -301,7 +304,7 @@ def ledger_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.
 
     try:
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(WRITE_CHUNK, columns=columns)
+            yield from file.iter_batches(READ_CHUNK, columns=columns)
     except (OSError, pa.ArrowInvalid) as error:
         problem = " ".join(str(error).split())[:120]
         raise ShardError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vqadata.errors import ShardError
-from vqadata.ledger import KEPT, LedgerEntry, read_ledger
+from vqadata.ledger import KEPT, ledger_batches
 from vqadata.shards.manifest import BalanceEntry, FileEntry, Manifest
 from vqadata.shards.read_options import ReadOptions
 from vqadata.shards.reader import Shards, open_shards
@@ -50,6 +50,8 @@ class _Places(NamedTuple):
 
     kept: dict[str, list[_Rows]]
     noted: dict[str, list[_Rows]]
+    reasons: defaultdict[tuple[str, str], Counter[str]]
+    """Rows that are gone by reason, of each input file and action."""
 
 
 def verify(folder: Path | str, sha256: bool = False) -> Verification:
@@ -75,9 +77,9 @@ def verify(folder: Path | str, sha256: bool = False) -> Verification:
     files = f"{len(manifest.shards)} shard files, the ledger{others}"
     checked = [f"{files}: size, {digests}"]
     if not problems:
-        places, entries = _places(shards)
+        places = _places(shards)
         problems += _row_problems(manifest, places)
-        problems += _balance_problems(manifest, places, entries)
+        problems += _balance_problems(manifest, places)
         rows, inputs = sum(b.seen for b in manifest.balance), len(manifest.balance)
         checked += [
             f"{manifest.questions:,} questions, {manifest.pictures:,} pictures: batch digests",
@@ -101,17 +103,22 @@ def _file_problems(shards: Shards, sha256: bool) -> Iterator[str]:
     yield from (f"{name}: not in the manifest" for name in strays)
 
 
-def _places(shards: Shards) -> tuple[_Places, list[LedgerEntry]]:
+def _places(shards: Shards) -> _Places:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    places = _Places(defaultdict(list), defaultdict(list))
+    places = _Places(defaultdict(list), defaultdict(list), defaultdict(Counter))
     for batch in shards.batches(["questions"]):
         _collect(batch.column("questions").flatten().field("origin"), places.kept)
-    entries = list(read_ledger(shards.ledger_path))
-    gone = [entry.model_dump(include=set(_PLACE)) for entry in entries if entry.action not in KEPT]
-    kind = pa.struct([(name, pa.string() if "file" in name else pa.int64()) for name in _PLACE])
-    _collect(pa.array(gone, kind), places.noted)
-    return places, entries
+    for entries in ledger_batches(shards.ledger_path, [*_PLACE, "action", "reason"]):
+        gone = entries.filter(pc.invert(pc.is_in(entries.column("action"), pa.array(KEPT))))
+        columns = [gone.column(name) for name in _PLACE]
+        _collect(pa.StructArray.from_arrays(columns, list(_PLACE)), places.noted)
+        told = gone.select(["file", "answers_file", "action", "reason"]).to_pylist()
+        for file, answers_file, action, reason in map(dict.values, told):
+            for name in {file, answers_file} - {None}:
+                places.reasons[name, action][reason] += 1
+    return places
 
 
 def _collect(origins: pa.StructArray, places: dict[str, list[_Rows]]) -> None:
@@ -173,8 +180,8 @@ def _joined(rows: list[_Rows]) -> _Rows:
     return _Rows(*(np.concatenate([np.empty(0, np.int64), *column]) for column in columns))
 
 
-def _balance_problems(manifest: Manifest, places: _Places, entries: list[LedgerEntry]) -> list[str]:
-    recounted = {entry.file: _recount(entry, places, entries) for entry in manifest.balance}
+def _balance_problems(manifest: Manifest, places: _Places) -> list[str]:
+    recounted = {entry.file: _recount(entry, places) for entry in manifest.balance}
     return [
         f"{entry.file}: account {_said(entry)}, rows {_said(recounted[entry.file])}"
         for entry in manifest.balance
@@ -182,18 +189,18 @@ def _balance_problems(manifest: Manifest, places: _Places, entries: list[LedgerE
     ]
 
 
-def _recount(entry: BalanceEntry, places: _Places, entries: list[LedgerEntry]) -> BalanceEntry:
-    reasons: dict[str, Counter[str]] = {"dropped": Counter(), "quarantined": Counter()}
-    for noted in entries:
-        if noted.action not in KEPT and entry.file in (noted.file, noted.answers_file):
-            reasons[noted.action][noted.reason] += 1
+def _recount(entry: BalanceEntry, places: _Places) -> BalanceEntry:
+    dropped, quarantined = (
+        dict(sorted(places.reasons[entry.file, action].items()))
+        for action in ("dropped", "quarantined")
+    )
     return BalanceEntry(
         file=entry.file,
         records=entry.records,
         seen=entry.seen,
         kept=len(_joined(places.kept.get(entry.file, [])).record),
-        dropped=dict(sorted(reasons["dropped"].items())),
-        quarantined=dict(sorted(reasons["quarantined"].items())),
+        dropped=dropped,
+        quarantined=quarantined,
     )
 
 
