@@ -125,12 +125,20 @@ def test_a_stamp_counts_turned_or_as_the_only_word_in_the_middle() -> None:
     assert lexicon.find(spot("SAMPLE", y=60, high=60), PHOTO) is None
 
 
+def test_the_beginning_of_a_long_word_tells_it() -> None:
+    lexicon = Lexicon()
+    for text, told in (("CONFIDEN", True), ("CONFIDE", False), ("Confider", False)):
+        assert (lexicon.find(spot(text, y=240, high=60, turn=30), PHOTO) is not None) is told
+    assert lexicon.find(spot("dreamsti"), PHOTO)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "Photo: Reuters / K. Ito",
         "Image credit: NASA",
         "AP Photo/J. Kim",
+        "AP PhotofJ. Kim",
         "Reuters / Mary Poe",
         "图/新华社",
         "lens ID 7746781",

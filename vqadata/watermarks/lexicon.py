@@ -37,6 +37,9 @@ LONG, FUZZY_LONG = 12, 82.0
 WHOLE_LENGTH, WHOLE_ALIKE = 6, 83.0
 """Terms of this many letters are found misread if they are the whole text."""
 
+CUT_LENGTH = 8
+"""Letters of a single word that tell it if the rest was not read."""
+
 WHOLE = 0.6
 """Smallest share of a text that a short term must make up."""
 
@@ -73,12 +76,13 @@ CREDIT = re.compile(
     r"^\W*(?:photo|foto|bild|image|picture|pic|credits?|cr[eé]dit|video)"
     r"(?:\s*(?:credits?|by|courtesy|source))?"
     r"\s*[:\uff1a/|©]\s*\w{2}|^[图文摄]\s?[/\uff0f|\uff1a:]\s*\w|"
-    r"^\W*(?:ap|afp|epa|upi|dpa|ansa|tass|kyodo|reuters|xinhua)(?:\s*(?:photo|images?))?\s*/\s*[a-z]|"
+    r"^\W*(?:ap|afp|epa|upi|dpa|ansa|tass|kyodo|reuters|xinhua)"
+    r"(?:\s*/\s*[a-z]|\s*(?:photo|images?)\s*[/|!fijl1]\s*[a-z])|"
     r"(?:#|\b(?:id|no|nr|ref)\b|image|stock)\s*[.:#]{0,2}\s*\d{5,}",
     re.I,
 )
-"""Credits: Photo: Jane Doe, Image credit: X, AP Photo/J. Doe, 图/新华社; and numbers of pictures:
-ID 7746781."""
+"""Credits: Photo: Jane Doe, Image credit: X, AP Photo/J. Doe (or with its stroke read as a letter),
+图/新华社; and numbers of pictures: ID 7746781."""
 
 BURNT = re.compile(
     r"\b(?:mrn|dob|acc|se|ser|im|img|ex|thk|fov|t[re]|kvp?|mas?)\b\s*[:#.=]?\s*\d|"
@@ -143,7 +147,7 @@ class Lexicon:
             if pattern.search(text):
                 return Term("listed", name)
         for term, wanted in self._terms:
-            if _says(words, wanted, tokens, term.kind):
+            if _says(words, wanted, tokens, term.kind) or _is_cut(words, term, wanted):
                 whole = len(wanted) >= MOST * len(words)
                 if _counts(term.kind, spot, scene, whole):
                     return term
@@ -215,6 +219,11 @@ def _says(words: str, wanted: str, tokens: set[str], kind: str) -> bool:
         return False
     enough = FUZZY_LONG if len(wanted) >= LONG else FUZZY
     return bool(partial_ratio(wanted, words, score_cutoff=enough))
+
+
+def _is_cut(words: str, term: Term, wanted: str) -> bool:
+    """Whether a text is the beginning of a long word: CONFIDEN."""
+    return len(words) >= CUT_LENGTH and wanted.startswith(words) and len(term.text.split()) == 1
 
 
 @cache
