@@ -240,6 +240,23 @@ def test_a_score_is_content_wherever_it_recurs() -> None:
     assert all(marks == ["NBCTV"] for marks in found(*scores).values())
 
 
+def test_what_is_said_in_several_frames_is_no_mark() -> None:
+    for text, marks in (("Where are you going?", []), ("northlight pictures", None)):
+        frames = [reading(str(n), spot(text, 320, 440, high=40)) for n in range(4)]
+        assert all(said == ([text] if marks is None else marks) for said in found(*frames).values())
+    notes = [reading(str(n), spot("Taken at the old lake.", 320, 460)) for n in range(4)]
+    assert all(found(*notes).values())
+
+
+def test_names_along_the_streets_of_a_map_are_no_tile() -> None:
+    copies = [spot("Church Street", 150 + 200 * n, 200, turn=-14) for n in range(2)]
+    assert repeated(copies) == copies
+    streets = [spot("Mill Lane", 200, 400, turn=40), spot("River Walk", 400, 400, turn=70)]
+    assert repeated([*copies, *streets], paper=True) == []
+    assert repeated([*copies, *streets[:1]], paper=True) == copies
+    assert repeated([*copies, *streets]) == copies
+
+
 def test_misread_copies_across_a_picture_are_a_tile() -> None:
     texts = ["gettyn", "gettyut", "nages"]
     copies = [spot(t, 100 + 150 * n, 240, turn=-40) for n, t in enumerate(texts)]

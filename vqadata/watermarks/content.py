@@ -32,6 +32,11 @@ INITIALLED = re.compile(r"[LR][\W_]*[A-Z]{2,3}$")
 SCORE = re.compile(r"^\W*[^\W\d_]\D*\d{1,3}\s*[-:\u2013]\s*\d{1,3}\D*[^\W\d_]\W*$")
 """What two sides have scored, as broadcasts show it."""
 
+SPOKEN = re.compile(
+    r"^\s*[-\u2013\u2014\u266a]?\s*\S+(?:\s+\S+){2,}[.?!\u2026]['\"\u201d\u266a]?\s*$"
+)
+"""Three words or more that end as a sentence does."""
+
 SIDES = frozenset({"r", "l", "rt", "lt", "left", "right"})
 FEW_WORDS = 3
 """A text of so many words is about a side if it begins or ends with one."""
@@ -110,6 +115,17 @@ def is_score(text: str) -> bool:
     [True, True, False, False]
     """
     return SCORE.match(text) is not None
+
+
+def is_spoken(text: str) -> bool:
+    """Whether a text is a sentence, as subtitles are.
+
+    >>> [is_spoken(text) for text in ("Where are you going?", "- Who is it? - Me.")]
+    [True, True]
+    >>> [is_spoken(text) for text in ("Photo by Jane Doe", "Stop!", "Doe Inc.")]
+    [False, False, False]
+    """
+    return SPOKEN.match(text) is not None
 
 
 def is_clinical(text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from vqadata.watermarks.content import is_clinical, is_page, is_score
+from vqadata.watermarks.content import is_clinical, is_page, is_score, is_spoken
 from vqadata.watermarks.ground import lies_askew
 from vqadata.watermarks.key import has_han, plain
 from vqadata.watermarks.lexicon import ALONE, Lexicon, Scene
@@ -134,7 +134,7 @@ class Strings:
         """The marks of a picture, as if nobody asked about them."""
         if reading.is_page:
             return []
-        tiles = {id(spot) for spot in repeated(reading.readable)}
+        tiles = {id(spot) for spot in repeated(reading.readable, reading.paper)}
         found = [
             mark
             for spot in reading.spots
@@ -194,10 +194,16 @@ DISPLAYED = 0.06
 
 
 def _designed(spot: Spot, reading: Reading) -> bool:
-    """Whether a text is part of a design: beneath a headline, or one of several displayed lines."""
-    beneath = _beneath(spot, reading)
-    if beneath or not (spot.level and spot.size >= DISPLAYED):
-        return beneath
+    """Whether a text belongs to the picture as it was made.
+
+    It stands beneath a headline, is one of several displayed lines, or a subtitle.
+    """
+    if _beneath(spot, reading):
+        return True
+    if not (spot.level and spot.size >= DISPLAYED):
+        return False
+    if is_spoken(spot.line.text):
+        return True
     return any(
         other.level and other.size >= DISPLAYED and other.key != spot.key and other is not spot
         for other in reading.readable

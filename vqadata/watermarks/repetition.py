@@ -1,7 +1,8 @@
 """Strings that are repeated within one picture, as tiled marks are.
 
 Signs repeat as well (SALE, SALE, SALE); what makes a tile is that the copies are turned by one
-angle, or many, of one size, and spread over the picture.
+angle, or many, of one size, and spread over the picture. On a map the name of a street stands along
+it again and again; but there other names are turned by other angles.
 """
 
 from __future__ import annotations
@@ -24,12 +25,20 @@ TURNED_ALIKE = 65.0
 ONE_SIZE = 1.25
 """Largest ratio of the height of a copy and the middle one."""
 
+OTHERS = 2
+"""Fewest other texts, turned by other angles, among which turned copies are no tile on a map."""
+
 SPREAD = 0.4
 """Smallest share of the width and of the height over which level copies are spread."""
 
 
-def repeated(spots: list[Spot]) -> list[Spot]:
-    """The copies of strings that tile a picture."""
+def repeated(spots: list[Spot], paper: bool = False) -> list[Spot]:
+    """The copies of strings that tile a picture.
+
+    Args:
+        spots: What can be read in it.
+        paper: Whether it is mostly one level, as maps are.
+    """
     by_key: dict[str, list[Spot]] = {}
     for spot in spots:
         if len(spot.key) >= (2 if has_han(spot.key) else 3):
@@ -43,8 +52,24 @@ def repeated(spots: list[Spot]) -> list[Spot]:
         }
         for _, keys in clusters(counts, similar):
             copies = [spot for key in keys for spot in by_key[key] if spot.turned is turned]
-            found += _tile(copies)
+            tile = _tile(copies)
+            if not (paper and turned and _is_one_of_many(tile, by_key)):
+                found += tile
     return found
+
+
+def _is_one_of_many(tile: list[Spot], by_key: dict[str, list[Spot]]) -> bool:
+    """Whether other texts are turned too, each in its own way, as on maps."""
+    if not tile:
+        return False
+    angle, own = median(spot.line.angle for spot in tile), {spot.key for spot in tile}
+    others = {
+        key
+        for key, copies in by_key.items()
+        if key not in own
+        and any(spot.turned and abs(spot.line.angle - angle) > ONE_ANGLE for spot in copies)
+    }
+    return len(others) >= OTHERS
 
 
 def _tile(copies: list[Spot]) -> list[Spot]:
