@@ -44,7 +44,7 @@ def run(config: Path | None, **given: Any) -> None:
     _say_progress()
     from vqatrain.training.sft import run as train
 
-    click.echo(f"{train(options)}: finished")
+    _say_finished(train(options))
 
 
 @program.command()
@@ -87,7 +87,7 @@ def dpo(config: Path | None, **given: Any) -> None:
     _say_progress()
     from vqatrain.training.preferences import dpo as prefer
 
-    click.echo(f"{prefer(options)}: finished")
+    _say_finished(prefer(options))
 
 
 @program.command(name="eval", cls=ModelCommand, models=options_of("EvalConfig"))
@@ -296,7 +296,17 @@ def families() -> None:
 
 
 def _say_progress() -> None:
-    logging.getLogger("vqatrain").setLevel(logging.INFO)
+    """Tell how it goes; of several processes the first one alone does."""
+    from vqatrain.pace import is_main
+
+    logging.getLogger("vqatrain").setLevel(logging.INFO if is_main() else logging.ERROR)
+
+
+def _say_finished(folder: Path) -> None:
+    from vqatrain.pace import is_main
+
+    if is_main():
+        click.echo(f"{folder}: finished")
 
 
 for others in (planning_commands, delivery_commands):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -266,6 +267,26 @@ def test_what_fails_is_said_once(
     said = done.stderr.splitlines()
     assert said.count("error: --model: none; expected one") == (body == REFUSED)
     assert more or len(said) == 1
+
+
+@pytest.mark.parametrize(("rank", "said"), [("0", ["runs/a: finished"]), ("1", [])])
+def test_the_first_of_several_processes_speaks_for_all(
+    rank: str, said: list[str], shards: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    from vqatrain.cli import program
+
+    def finish(config: TrainConfig) -> Path:
+        logging.getLogger("vqatrain.training").info("labels are proved")
+        return config.out
+
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr("vqatrain.training.sft.run", finish)
+    program.main(
+        ["run", str(shards), "--model", "tiny:smolvlm", "-o", "runs/a"], standalone_mode=False
+    )
+    assert capsys.readouterr().out.splitlines() == said
+    assert len(caplog.messages) == len(said)
 
 
 def test_what_megatron_cannot_train_is_refused() -> None:
