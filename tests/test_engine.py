@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -173,6 +173,31 @@ def test_a_process_that_cannot_be_started_is_one_line(
         found = list(outcomes([engine.start(Sum(n)) for n in range(3)]))
     (said,) = {str(error) for error in found}
     assert said.startswith("--workers: no worker process can be started: No space left on device;")
+
+
+def test_an_interrupt_while_a_worker_is_begun_leaves_nobody_to_wait_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come by another thread, whatever this one blocks."""
+    submit, done = ProcessPoolExecutor.submit, list[bool]()
+
+    def interrupted(executor: ProcessPoolExecutor, *given: Any) -> Future[Any]:
+        handler = signal.getsignal(signal.SIGINT)
+        assert callable(handler)
+        handler(signal.SIGINT, None)
+        future = submit(executor, *given)
+        done.append(True)
+        return future
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", interrupted)
+    stage = Sums(tmp_path / "diary")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        hire(stage, EngineOptions(workers=1), is_much=True) as engine,
+    ):
+        engine.start(Sum(1))
+    assert done == [True]
+    assert multiprocessing.active_children() == []
 
 
 class Damaged(Sums):

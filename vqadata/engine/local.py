@@ -233,16 +233,26 @@ def _unheard() -> Iterator[None]:
     """Let no process that is started meanwhile hear an interrupt; this one hears it afterwards.
 
     A terminal sends it to all of them, and a process that is still loading would end in a
-    traceback. Whoever is started inherits what its parent blocks.
+    traceback. Whoever is started inherits what its parent blocks. That does not keep it from this
+    process, where another thread may take it; and a worker that was begun without whoever talks to
+    it would be waited for at the end, for ever.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    heard: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main:
+        handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if is_main:
+            signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+            if heard:
+                signal.raise_signal(signal.SIGINT)
 
 
 _opened: list[Callable[[Any], Any]] = []
