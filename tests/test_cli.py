@@ -348,6 +348,8 @@ def test_a_full_disk_is_one_line(
     ("error", "said"),
     [
         (MemoryError("malloc of size 8388608 failed"), "memory: there is no more"),
+        (NotADirectoryError(20, "Not a directory", "a.txt/out"), "a.txt/out: not a directory"),
+        (PermissionError(13, "Permission denied", "/root/x"), "/root/x: permission denied"),
         (OSError(12, "Cannot allocate memory"), "memory: there is no more"),
         (ImportError("lib.so: failed to map segment from shared object"), "memory: there is no m"),
         (RuntimeError("can't start new thread"), "memory: there is no more"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -27,6 +28,9 @@ MEMORY_IS_FULL = ("Cannot allocate memory", "failed to map segment", "Insufficie
 """What libraries, and the loader of libraries, say where there is no memory left."""
 
 HANDLES_ARE_USED_UP = ("Too many open files",)
+
+REFUSALS = (errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
+"""Errors with which a system refuses a path."""
 
 _INTERRUPTED = "interrupted; nothing that looks complete was left: give the same command again"
 
@@ -98,7 +102,10 @@ def _say(line: str) -> None:
 
 
 def _shortage(error: Exception) -> VqaDataError | None:
-    """Tell an error of a machine that has not enough of something; ``None`` if it is none."""
+    """Tell an error of a machine that has not enough of something, or refuses a path.
+
+    ``None`` if it is none.
+    """
 
     def says(words: tuple[str, ...]) -> bool:
         return any(each in str(error) for each in words)
@@ -118,6 +125,11 @@ def _shortage(error: Exception) -> VqaDataError | None:
         return VqaDataError(
             where, "too many open files", "a limit of 256 or more",
             "Raise it (ulimit -n), or take fewer workers.",
+        )  # fmt: skip
+    if isinstance(error, OSError) and error.errno in REFUSALS and error.filename:
+        return VqaDataError(
+            where, os.strerror(error.errno).lower(), "a path that this user may read or write",
+            "Choose another place, or change its rights.",
         )  # fmt: skip
     return None
 
