@@ -125,6 +125,15 @@ def test_a_stamp_counts_turned_or_as_the_only_word_in_the_middle() -> None:
     assert lexicon.find(spot("SAMPLE", y=60, high=60), PHOTO) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("SAMPLE IMAGE", True), ("DRAFT DRAFT DRAFT", True), ("PROOF Bakery", False)],
+)
+def test_a_stamp_is_half_of_what_is_said(text: str, told: bool) -> None:
+    across = spot(text, y=240, high=60, turn=30)
+    assert (Lexicon().find(across, PHOTO) is not None) is told
+
+
 def test_the_beginning_of_a_long_word_tells_it() -> None:
     lexicon = Lexicon()
     for text, told in (("CONFIDEN", True), ("CONFIDE", False), ("Confider", False)):

@@ -43,6 +43,9 @@ CUT_LENGTH = 8
 WHOLE = 0.6
 """Smallest share of a text that a short term must make up."""
 
+HALF = 0.5
+"""The same for a short stamp that is a word of its own: Proof is no name of a bakery."""
+
 MOST = 0.8
 """Share of a text from which on a term is all that it says."""
 
@@ -212,6 +215,7 @@ def _says(words: str, wanted: str, tokens: set[str], kind: str) -> bool:
     if wanted in words:
         short = len(wanted) < (3 if has_han(wanted) else 7)
         own = wanted in tokens or (kind != "agency" and has_han(wanted))
+        own &= kind != "stamp" or words.count(wanted) * len(wanted) >= HALF * len(words)
         return not short or own or len(wanted) >= WHOLE * len(words)
     if len(wanted) >= WHOLE_LENGTH and ratio(wanted, words) >= WHOLE_ALIKE:
         return True
