@@ -200,6 +200,30 @@ def test_an_interrupt_while_a_worker_is_begun_leaves_nobody_to_wait_for(
     assert multiprocessing.active_children() == []
 
 
+def test_who_is_interrupted_twice_does_not_wait_for_what_is_in_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutdown = ProcessPoolExecutor.shutdown
+
+    def interrupted(executor: ProcessPoolExecutor, wait: bool = True, **given: Any) -> None:
+        shutdown(executor, wait=False, **given)
+        if wait:
+            raise KeyboardInterrupt
+
+    stage, begun = Sums(tmp_path / "diary", seconds=60), time.monotonic()
+    with (  # noqa: PT012
+        pytest.raises(KeyboardInterrupt),
+        hire(stage, EngineOptions(workers=2), is_much=True) as engine,
+    ):
+        futures = [engine.start(Sum(n)) for n in range(4)]
+        while len(multiprocessing.active_children()) < 2 or not stage.diary.exists():
+            time.sleep(0.01)
+        monkeypatch.setattr(ProcessPoolExecutor, "shutdown", interrupted)
+    while not all(future.done() for future in futures):
+        time.sleep(0.01)
+    assert time.monotonic() - begun < 30
+
+
 class Damaged(Sums):
     """Reads something before it begins, which is damaged."""
 

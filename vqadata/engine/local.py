@@ -108,13 +108,19 @@ class Processes(Engine[Spec, Receipt]):
         return order.receipt
 
     def close(self) -> None:
-        """Wait for what is in hand; forget the rest."""
-        with self._lock:
-            self._is_closed = True
-            for order in self._waiting:
-                order.receipt.cancel()
-        for executor in filter(None, [seat.executor for seat in self._seats]):
-            executor.shutdown(cancel_futures=True)
+        """Wait for what is in hand, unless interrupted once more; forget the rest."""
+        self._is_closed = True
+        left = [process for seat in self._seats for process in seat.processes]
+        try:
+            with self._lock:
+                for order in self._waiting:
+                    order.receipt.cancel()
+            for executor in filter(None, [seat.executor for seat in self._seats]):
+                executor.shutdown(cancel_futures=True)
+        except KeyboardInterrupt:
+            for process in left:
+                process.terminate()
+            raise
 
     def _hand_out(self) -> None:
         """Give what waits to those who have the least."""
@@ -192,11 +198,17 @@ class _Seat:
         """Make room for the next one."""
         if self.executor is not None:
             log.warning("a worker process died; another one takes its place")
-            left = [*(self.executor._processes or {}).values()]
+            left = self.processes
             self.executor.shutdown(wait=False)
             for process in left:  # one that has begun without whoever talks to it waits for ever
                 process.terminate()
         self.executor = None
+
+    @property
+    def processes(self) -> list[Any]:
+        """The process that sits here, if one was begun."""
+        found = None if self.executor is None else self.executor._processes
+        return [*(found or {}).values()]
 
 
 def _no_process(error: Exception) -> VqaDataError:
