@@ -15,12 +15,13 @@ from PIL import Image
 from torch import nn
 
 from vqatrain.models import model as models
+from vqatrain.models import tuning
 
 models.prepare_libraries()
 
 from vqadata.errors import VqaDataError
 from vqatrain.batches.batch import IGNORED, Batcher, special_tokens
-from vqatrain.config import DataOptions
+from vqatrain.config import DataOptions, TrainConfig
 from vqatrain.data import Example, Questions
 from vqatrain.models.family import (
     LINEAR_LAYERS,
@@ -31,7 +32,9 @@ from vqatrain.models.family import (
     family_of_type,
 )
 from vqatrain.models.model import load
+from vqatrain.pace import Pace
 from vqatrain.training import proof
+from vqatrain.training.training import arguments
 
 MODEL_TYPES = sorted(kind for name in family_names() for kind in family_named(name).model_types)
 
@@ -242,6 +245,7 @@ def test_names_hold_for_every_model_type(model_type: str) -> None:
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     hit = [name for name in linear if re.fullmatch(family.lora_targets(), name)]
     assert {family.part_of(name) for name in hit} == {"language"}
+    assert not any(".experts." in name for name in hit)  # DDP would wait for one that is idle
     left = {name.rpartition(".")[2] for name in linear
             if family.part_of(name) == "language"} - set(LINEAR_LAYERS)  # fmt: skip
     assert left <= {"gate"}  # the router of experts
@@ -253,6 +257,27 @@ def test_a_tiny_model_sees_the_picture(loaded: Loaded, examples: list[Example]) 
     with torch.inference_mode():
         logits = [model(**batch).logits[0, 0] for batch in batches]
     assert (logits[0] - logits[1]).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("pictures", [True, False])
+def test_every_adapter_has_a_gradient(
+    pictures: bool, loaded: Loaded, examples: list[Example]
+) -> None:
+    """So DDP need not look for those without one."""
+    config = TrainConfig(shards=Path(), model="tiny:any")
+    assert arguments(config, Pace(1, 1, 2))["ddp_find_unused_parameters"] is False
+    rows = examples if pictures else [example._replace(pictures=[]) for example in examples]
+    model = tuning.prepare(loaded.model, config)
+    model(**Batcher(loaded).seeing(rows)).loss.backward()
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    assert trained
+    assert all(weight.grad is not None for weight in trained)
+
+
+@pytest.mark.parametrize("options", [{"tuning": "full"}, {"lora_targets": ".*proj"}])
+def test_weights_that_may_lack_a_gradient_are_looked_for(options: dict[str, Any]) -> None:
+    config = TrainConfig(shards=Path(), model="tiny:any", **options)
+    assert arguments(config, Pace(1, 1, 2))["ddp_find_unused_parameters"] is None
 
 
 def test_saved_model_is_the_same_model(

@@ -145,8 +145,18 @@ def arguments(config: TrainConfig, pace: Pace) -> dict[str, Any]:
         "remove_unused_columns": False,
         "disable_tqdm": True,
         "use_liger_kernel": config.liger,
+        "ddp_find_unused_parameters": _finds_unused(config),
         **parallel.arguments(config.distributed),
     }
+
+
+def _finds_unused(config: TrainConfig) -> bool | None:
+    """Whether DDP looks for weights without gradient at every step; ``None``: as the library likes.
+
+    Adapters of the language model have one in every batch. Other weights may have none, such as
+    those of a vision tower behind the layer that is read.
+    """
+    return False if config.adapters and config.lora_targets is None else None
 
 
 def watch(trainer: Any, config: TrainConfig, batcher: Batcher, rows: Questions | None) -> None:
