@@ -320,6 +320,19 @@ def test_a_log_of_json_names_the_url_when_all_is_there(
     assert (tmp_path / "sent/manifest.json").exists()
 
 
+def fail(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a program that ends with an error."""
+
+    @click.group()
+    def program() -> None:
+        raise error
+
+    program.add_command(click.Command("run"))
+    monkeypatch.setattr(sys, "argv", ["program", "run"])
+    with pytest.raises(SystemExit, match="2"):
+        run_program(program, "program")
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -331,14 +344,7 @@ def test_a_log_of_json_names_the_url_when_all_is_there(
 def test_a_full_disk_is_one_line(
     error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @click.group()
-    def program() -> None:
-        raise error
-
-    program.add_command(click.Command("run"))
-    monkeypatch.setattr(sys, "argv", ["program", "run"])
-    with pytest.raises(SystemExit, match="2"):
-        run_program(program, "program")
+    fail(error, monkeypatch)
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert "cannot be written: the disk is full; expected room" in said[0]
@@ -360,14 +366,7 @@ def test_what_a_machine_lacks_is_one_line(
     error: Exception, said: str, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    @click.group()
-    def program() -> None:
-        raise error
-
-    program.add_command(click.Command("run"))
-    monkeypatch.setattr(sys, "argv", ["program", "run"])
-    with pytest.raises(SystemExit, match="2"):
-        run_program(program, "program")
+    fail(error, monkeypatch)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {said}")
 
