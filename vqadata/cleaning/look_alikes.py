@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 COLUMN = "fingerprint"
 """The survey's column that holds fingerprints; cleaners that need them share it."""
 
-REMEMBERED = 1000
-"""Pictures whose close-ups are kept for the next pairs: 72 MB."""
+REMEMBERED = 250
+"""Pictures whose close-ups are kept for the next pairs: 18 MB."""
 
 KEPT_TOGETHER = 1 << 12
 """Pairs that are compared before what was said of them is kept: some seconds."""

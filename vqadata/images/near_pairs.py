@@ -39,8 +39,8 @@ Level = Literal["certain", "likely"]
 COMPARED = 32
 """Pairs that are compared at a time: what is worked on stays in the processor's cache."""
 
-LOOKED_AT = 1000
-"""Pairs that are looked at again at a time: their close-ups fill 128 MB at most."""
+LOOKED_AT = 250
+"""Pairs that are looked at again at a time: their close-ups fill 36 MB at most."""
 
 MOST_CROPPED, MOVED = 0.16, 0.04
 """How much a crop may cut off each side, and show more of another one, in halves of a picture: 8%
